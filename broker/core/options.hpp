@@ -1,0 +1,58 @@
+// What a broker may be told: every bound and time of the core, with its default. Documented in
+// PROTOCOL.md, "Bounds", and settable in the configuration file under the same names.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "protocol/machine.hpp"
+
+namespace pointsman::broker {
+
+// Settings of one service.
+struct ServiceSettings {
+  Policy policy = Policy::weighted_round_robin;
+  std::uint64_t queue_max = 10'000;  // requests that may wait
+  Duration slow_start{0};            // a newcomer's slots grow over this; 0: all at once
+  Duration aging{std::chrono::seconds(5)};  // a priority step is worth this much waiting; 0: plain first come first served
+  Duration hang{0};                  // a worker with sessions but without progress for this long is suspect; 0: never
+};
+
+struct Options {
+  // Given by the shell.
+  std::uint64_t epoch = 1;  // larger at every start; ids count up from it
+  std::uint64_t seed = 1;   // of the random policies
+  Bytes master;             // 32 secret bytes: ticket keys are made from it
+
+  // Leases.
+  Duration lease{std::chrono::seconds(10)};
+  Duration lease_min{std::chrono::seconds(1)};
+  Duration lease_max{std::chrono::hours(24)};  // longer wishes are cut to this
+  bool lease_forever = true;                   // the wish `forever` is granted
+  std::uint64_t heartbeats = 3;                // heartbeats in one term
+  double grace = 0.2;                          // of the term: the broker waits this much longer than it said
+  Duration stall{std::chrono::milliseconds(250)};  // a later turn than this is the broker's own stall
+  Duration probe{std::chrono::seconds(1)};     // a worker that a client reported answers within this, or is suspect
+
+  // Sessions.
+  Duration ticket_ttl{std::chrono::seconds(5)};
+  Duration session_term{std::chrono::seconds(30)};
+  Duration remember{std::chrono::seconds(30)};  // how long the id of an ended request is known
+  Duration watch_term{std::chrono::seconds(30)};
+
+  // Bounds.
+  std::uint64_t workers_max = 100'000;
+  std::uint64_t services_max = 10'000;
+  std::uint64_t waiting_max = 1'000'000;  // over all services
+  std::uint64_t sessions_max = 1'000'000;
+  std::uint64_t remembered_max = 100'000;
+  std::uint64_t watchers_max = 64;
+
+  ServiceSettings service;                            // for services not listed below
+  std::map<std::string, ServiceSettings> services;
+};
+
+}  // namespace pointsman::broker

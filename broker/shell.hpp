@@ -1,0 +1,26 @@
+// The broker's shell: binds the listeners, drives the core, stops on signals. What `pointsman broker` runs.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "broker/core/options.hpp"
+
+namespace pointsman::broker {
+
+struct ShellOptions {
+  std::string clients;  // endpoint to bind
+  std::string workers;
+  Options core;         // epoch, seed and master key are set by the shell
+  Duration drain{std::chrono::seconds(2)};  // after SIGTERM: the queue is answered, then it stops
+  bool insecure = false;  // allow plaintext on an address that is not loopback
+  bool trace = false;     // print every message in the notation on stderr
+  bool quiet = false;
+};
+
+// Prints `ready clients=ENDPOINT workers=ENDPOINT` on stdout when both listeners are bound. Blocks until
+// SIGTERM or SIGINT, which it handles. Throws TransportError if it cannot bind.
+int run_broker(const ShellOptions& options);
+
+}  // namespace pointsman::broker

@@ -1,0 +1,136 @@
+// The client library: ask the broker for a worker, talk to the worker directly, release it.
+//
+//   pointsman::Client client;                          // default broker, or $POINTSMAN_BROKER
+//   auto session = client.acquire("zip");              // waits in the queue if it must
+//   auto answer = session.call({"some text"});         // any number of calls
+//   session.release();                                 // or let it go out of scope
+//
+// Blocking calls; each has a deadline. The asynchronous twins take a callback, which runs on the client's
+// own thread and must not block or call back into a blocking function. Errors are thrown as Error.
+// Thread safe: a Client and a Session may be used from any thread.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "protocol/frame.hpp"
+#include "protocol/messages.hpp"
+
+namespace pointsman {
+
+#define POINTSMAN_API __attribute__((visibility("default")))
+
+// A refusal or failure. `code` tells programs which; what() tells people, with the remedy.
+class POINTSMAN_API Error : public std::runtime_error {
+ public:
+  Error(Code code, const std::string& what) : std::runtime_error(what), code(code) {}
+
+  Code code;
+  Milliseconds retry{0};  // hint: try again no sooner
+  int exit = 0;           // of a program behind the worker
+  std::string detail;     // the end of its stderr
+};
+
+struct ClientOptions {
+  std::string broker;                  // the clients' listener; empty: $POINTSMAN_BROKER, else the default
+  std::string name;                    // shown in listings; empty: made from host, process and chance
+  std::chrono::milliseconds patience{5000};  // for the broker's answer to anything that does not wait
+  std::chrono::milliseconds pulse{1000};     // how often a worker with calls outstanding is asked for a sign of life
+  int pulses = 3;                            // unanswered ones after which it counts as dead
+  std::size_t links_max = 256;               // kept connections to workers
+  bool trace = false;                        // print messages in the notation on stderr
+};
+
+struct AcquireOptions {
+  std::chrono::milliseconds wait{5000};  // in the broker's queue; 0: take one that is free now, or fail
+  int priority = 0;                      // 0 to 9, higher goes first
+  bool absent = false;                   // wait also while nobody offers the service
+  std::chrono::milliseconds term{0};     // of the session; renewed by itself while it is held. 0: broker's default
+  int reassign = 2;                      // how many times a worker that dies is replaced, its calls sent again.
+                                         // 0: a call runs at most once
+  std::function<void(const Queued&)> queued;  // position in the queue, as it changes
+};
+
+struct CallOptions {
+  std::chrono::milliseconds limit{30000};
+};
+
+// What a session is, as the broker said it.
+using Grant = Granted;
+
+class Client;
+
+// A worker's slot, held until released. Move only; releases itself when destroyed.
+class POINTSMAN_API Session {
+ public:
+  Session();
+  ~Session();
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+
+  // Sends the frames and returns those of the answer (all parts joined). Throws Error.
+  Payload call(Payload request, const CallOptions& options = {});
+
+  // Sends the frames and gives each part to `part` as it comes, on the calling thread. Throws Error.
+  void stream(Payload request, const std::function<void(Payload)>& part, const CallOptions& options = {});
+
+  // Returns at once; `done` gets the answer or the error, exactly one of them.
+  void call_async(Payload request, std::function<void(std::optional<Payload>, std::optional<Error>)> done,
+                  const CallOptions& options = {});
+
+  // A new term from now. Not needed while this object lives: the client's thread renews it.
+  void renew(std::chrono::milliseconds term = std::chrono::milliseconds(0));
+
+  // Ends the session; further use throws. Harmless to repeat.
+  void release();
+
+  // The newest grant: after a reassignment it names the new worker.
+  Grant grant() const;
+  int reassigned() const;  // how many times the worker was replaced
+
+ private:
+  friend class Client;
+  struct Inside;
+  explicit Session(std::shared_ptr<Inside> inside);
+  std::shared_ptr<Inside> inside_;
+};
+
+class POINTSMAN_API Client {
+ public:
+  explicit Client(ClientOptions options = {});
+  ~Client();  // releases every session, waits at most 500 ms for that to be sent
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  Session acquire(const std::string& service, const AcquireOptions& options = {});
+  void acquire_async(const std::string& service,
+                     std::function<void(std::optional<Session>, std::optional<Error>)> done,
+                     const AcquireOptions& options = {});
+
+  // acquire, one call, release.
+  Payload call(const std::string& service, Payload request, const AcquireOptions& acquire = {},
+               const CallOptions& call = {});
+
+  // Any question to the broker (List, Explain, Drain, Configure, Status, Hello …) and its answer. Throws
+  // Error if it is refused or nobody answers within `patience`.
+  Message ask(const Message& question);
+
+  // Subscribes to events until `event` returns false or `stop` becomes true. Renews the subscription.
+  void watch(const Watch& what, const std::function<bool(const Happened&)>& event);
+
+  const std::string& name() const;
+
+ private:
+  friend class Session;
+  struct Inside;
+  std::shared_ptr<Inside> inside_;
+};
+
+}  // namespace pointsman

@@ -1,0 +1,94 @@
+// The worker library: serve a function under a lease.
+//
+//   pointsman::Worker worker({.services = {{"upper"}}, .slots = 4});
+//   worker.serve([](pointsman::Work& work) {
+//     for (const auto& frame : work.request()) work.answer({upper(frame.str())});
+//   });                                              // until stop(), drain-and-leave, or SIGTERM by the caller
+//
+// serve() blocks; the function runs on at most `slots` threads of the worker's own, one call of a session at
+// a time. Heartbeats and the direct link run on a thread apart, so a long call never costs the lease.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "protocol/frame.hpp"
+#include "protocol/messages.hpp"
+
+namespace pointsman {
+
+#ifndef POINTSMAN_API
+#define POINTSMAN_API __attribute__((visibility("default")))
+#endif
+
+struct WorkerOptions {
+  std::string broker;               // the workers' listener; empty: $POINTSMAN_WORKERS, else the default
+  std::string name;                 // unique at the broker; empty: made from host, process and chance
+  std::vector<Offer> services;      // at least one
+  std::uint64_t slots = 1;          // sessions at a time, and threads
+  std::string bind = "tcp://127.0.0.1:*";  // where clients come
+  std::string advertise;            // what clients are told; empty: what bind became
+  Milliseconds lease{0};            // 0: the broker's default; `forever`
+  Milliseconds patience{10000};     // for the first registration; 0: for ever
+  std::size_t calls_max = 64;       // calls of one session that wait behind the running one
+  bool trace = false;
+};
+
+// Thrown by serve() when the broker refuses the registration for good, and by the function to fail a call.
+class POINTSMAN_API WorkFailed : public std::runtime_error {
+ public:
+  explicit WorkFailed(const std::string& reason, int exit = 0, std::string detail = {})
+      : std::runtime_error(reason), exit(exit), detail(std::move(detail)) {}
+  int exit;            // 0 to 255, told to the client
+  std::string detail;  // told to the client, cut to its last 8 KiB
+};
+
+// One call while it is worked on. Belongs to the worker; valid until the function returns.
+class POINTSMAN_API Work {
+ public:
+  virtual ~Work() = default;
+  virtual const Payload& request() const = 0;
+  virtual const std::string& service() const = 0;
+  virtual const std::string& client() const = 0;
+  virtual std::uint64_t session() const = 0;
+
+  // Sends a part of the answer; blocks while the client reads too slowly. False once nobody wants it.
+  virtual bool part(Payload frames) = 0;
+  // Sends the last part. A function that returns without it answers with no frames.
+  virtual void answer(Payload frames) = 0;
+  // Says that work moves on, for work without parts that takes long.
+  virtual void progress() = 0;
+  // True once the client abandoned the call, its limit passed, or the worker stops.
+  virtual bool cancelled() const = 0;
+};
+
+class POINTSMAN_API Worker {
+ public:
+  explicit Worker(WorkerOptions options);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Registers and serves until stopped; returns when it has left and nothing runs. Throws what the world
+  // or the broker refuses (cannot bind, name taken). An exception of the function fails that call only.
+  void serve(const std::function<void(Work&)>& function);
+
+  void drain();                 // no new sessions; serve() goes on
+  void stop(std::chrono::milliseconds within = std::chrono::milliseconds(5000));  // drain, leave, return.
+                                // Thread safe, not for signal handlers: use signalfd or a thread
+
+  const std::string& name() const;
+  std::string endpoint() const;  // what clients are told; empty before serve() has bound
+
+ private:
+  struct Inside;
+  std::unique_ptr<Inside> inside_;
+};
+
+}  // namespace pointsman
