@@ -25,7 +25,9 @@
 
 namespace pointsman {
 
+#ifndef POINTSMAN_API
 #define POINTSMAN_API __attribute__((visibility("default")))
+#endif
 
 // A refusal or failure. `code` tells programs which; what() tells people, with the remedy.
 class POINTSMAN_API Error : public std::runtime_error {
@@ -55,6 +57,10 @@ struct AcquireOptions {
   std::chrono::milliseconds term{0};     // of the session; renewed by itself while it is held. 0: broker's default
   int reassign = 2;                      // how many times a worker that dies is replaced, its calls sent again.
                                          // 0: a call runs at most once
+  bool apart = false;  // somebody else talks to the worker, with the endpoint and ticket of grant(): this client
+                       // makes no link, only renews and releases, through the broker. So it is anyway with workers
+                       // that serve clients in their own way (direct=own)
+  std::vector<std::string> exclude;  // workers that are not wanted
   std::function<void(const Queued&)> queued;  // position in the queue, as it changes
 };
 
@@ -122,8 +128,12 @@ class POINTSMAN_API Client {
   // Error if it is refused or nobody answers within `patience`.
   Message ask(const Message& question);
 
-  // Subscribes to events until `event` returns false or `stop` becomes true. Renews the subscription.
-  void watch(const Watch& what, const std::function<bool(const Happened&)>& event);
+  // Subscribes to events and gives each to `event`, on the calling thread, until it returns false. `idle` is called
+  // about ten times a second while nothing comes, and ends the watch by returning false, too. `gap` is told how many
+  // events were missed (0: unknown, the broker restarted); only a watch of everything can count them. Throws Error if the broker is
+  // silent for `patience`.
+  void watch(const Watch& what, const std::function<bool(const Happened&)>& event,
+             const std::function<bool()>& idle = {}, const std::function<void(std::uint64_t)>& gap = {});
 
   const std::string& name() const;
 

@@ -1,0 +1,151 @@
+// What a client core is told and what it says. clients/core/client.hpp says what it makes of it.
+//
+// Whoever drives the core names things: a session by a handle, a call by a number, a question by a token. It
+// chooses each once and never again; the core tells the end of each exactly once:
+//   Acquire  (Waiting)* then NotAcquired, or Acquired, (Acquired)* for each replacement, then SessionEnded.
+//   Invoke   (Part with more)* then Part without more, or CallFailed. No part twice, none out of order.
+//   Ask      Answer, which may be Refused.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/machine.hpp"
+
+namespace pointsman::clients {
+
+// ---------------------------------------------------------------------------------------------------
+// Events
+
+// Asks for a session.
+struct Acquire {
+  std::uint64_t handle = 0;
+  std::string id;  // unique over all clients and times, random; 1 to 48 bytes, for its successors have a suffix
+  std::string service;
+  Milliseconds wait{5000};  // in the broker's queue; for a replacement the same again
+  std::uint64_t priority = 0;
+  bool absent = false;
+  Milliseconds term{0};  // 0: the broker's default
+  std::vector<std::string> exclude;
+  int reassign = 2;    // how many dead workers are replaced
+  bool apart = false;  // somebody else talks to the worker
+};
+
+// Takes a waiting request back, or gives its session up. NotAcquired (code cancelled) or SessionEnded follows.
+struct CancelAcquire {
+  std::uint64_t handle = 0;
+};
+
+// Sends a call. `number` is unique within the handle. May come before Acquired: then it waits.
+struct Invoke {
+  std::uint64_t handle = 0;
+  std::uint64_t number = 0;
+  Payload payload;
+  Milliseconds limit{30000};  // CallFailed with code timed-out after this, counted from this event
+};
+
+// Nobody wants the answer any more: CallFailed with code cancelled follows at once.
+struct AbandonCall {
+  std::uint64_t handle = 0;
+  std::uint64_t number = 0;
+};
+
+// A new term from now, 0: as long as the one it had. The core renews by itself; this is to change the term.
+struct RenewSession {
+  std::uint64_t handle = 0;
+  Milliseconds term{0};
+};
+
+// Ends the session: its calls fail with code cancelled, SessionEnded follows at once, and the worker is told until it
+// has answered. For a waiting request the same as CancelAcquire.
+struct ReleaseSession {
+  std::uint64_t handle = 0;
+};
+
+// Any question of a client to the broker.
+struct Ask {
+  std::uint64_t token = 0;
+  Message question;
+};
+
+// Ends everything as the events above would, one after the other. idle() tells when the others have heard of it.
+struct Close {};
+
+using Event = std::variant<Elapsed, Received, Garbled, Gone, Acquire, CancelAcquire, Invoke, AbandonCall, RenewSession,
+                           ReleaseSession, Ask, Close>;
+
+// ---------------------------------------------------------------------------------------------------
+// Actions
+
+// Makes a connection to a worker. Its messages come from and go to Address{Door::direct, .peer = link}.
+struct Connect {
+  std::uint64_t link = 0;
+  std::string endpoint;
+  std::string key;  // the worker's public key, Z85; empty: no encryption
+};
+
+struct Disconnect {
+  std::uint64_t link = 0;
+};
+
+// The connection to the broker is to be replaced by a new one.
+struct Reconnect {};
+
+struct Acquired {
+  std::uint64_t handle = 0;
+  Granted granted;
+  int reassigned = 0;  // how many workers the session had before this one
+};
+
+struct NotAcquired {
+  std::uint64_t handle = 0;
+  Refused refused;
+};
+
+struct Waiting {
+  std::uint64_t handle = 0;
+  Queued queued;
+};
+
+struct Part {
+  std::uint64_t handle = 0;
+  std::uint64_t number = 0;
+  Payload payload;
+  bool more = false;
+};
+
+struct CallFailed {
+  std::uint64_t handle = 0;
+  std::uint64_t number = 0;
+  Code code = Code::failed;
+  std::string reason;
+  std::uint64_t exit = 0;
+  std::string detail;
+  Milliseconds retry{0};
+};
+
+struct SessionEnded {
+  std::uint64_t handle = 0;
+  Ending ending = Ending::released;
+  Code code = Code::none;  // why, if it was not released
+  std::string reason;
+};
+
+struct Answer {
+  std::uint64_t token = 0;
+  Message message;
+};
+
+// An event of a watch, subscribed to with Ask.
+struct News {
+  Happened happened;
+};
+
+using Action = std::variant<Send, Connect, Disconnect, Reconnect, Acquired, NotAcquired, Waiting, Part, CallFailed,
+                            SessionEnded, Answer, News>;
+using Actions = std::vector<Action>;
+
+}  // namespace pointsman::clients
