@@ -167,8 +167,11 @@ struct Words<Happening> {
 struct Fault {
   Code code = Code::none;
   std::string reason;  // names the problem, and the field if it is one
-  std::string op;      // of the message, as far as it could be read
-  std::string id;      // of the request, as far as it could be read
+  // Of the message, as far as they could be read: so that its refusal can say what it is about.
+  std::string op;
+  std::string id;
+  std::uint64_t session = 0;
+  std::uint64_t number = 0;
   friend bool operator==(const Fault&, const Fault&) = default;
 };
 

@@ -21,4 +21,13 @@ namespace pointsman {
 std::string to_line(const Message& message);
 std::variant<Message, Fault> from_line(std::string_view line);
 
+// With payload frames: after the fields ` | `, then each frame as a text.
+//   call session=9 number=1 | hello "two words"
+std::string to_line(const Message& message, const Payload& payload);
+std::variant<Message, Fault> from_line(std::string_view line, Payload& payload);
+
+// A text in double quotes, whatever it contains; and one that stands bare if it can.
+std::string quoted(std::string_view text);
+std::string shown(std::string_view text);
+
 }  // namespace pointsman

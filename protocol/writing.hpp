@@ -1,0 +1,94 @@
+// Writing: walks a message's list of fields and tells a writer what to write. Fields at their defaults are left
+// out, unless they are required.
+//
+// A writer has: message(op, fields) key(k) map(fields) end_map() list(items) item() end_list() end_message()
+//               text(s) bytes(s) word(s) number(n) flag(b) duration(ms)
+
+#pragma once
+
+#include <optional>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+#include "protocol/messages.hpp"
+
+namespace pointsman {
+
+template <class Writer, class T>
+void write_fields(Writer& writer, const T& object);
+template <class T>
+std::size_t count_fields(const T& object);
+
+template <class T>
+struct ListOf : std::false_type {};
+template <class T>
+struct ListOf<std::vector<T>> : std::true_type {};
+
+template <class Writer, class Value>
+void write_value(Writer& writer, const Value& value) {
+  if constexpr (std::is_same_v<Value, std::string>) {
+    writer.text(value);
+  } else if constexpr (std::is_same_v<Value, Bytes>) {
+    writer.bytes(value.data);
+  } else if constexpr (std::is_same_v<Value, bool>) {
+    writer.flag(value);
+  } else if constexpr (std::is_same_v<Value, std::uint64_t>) {
+    writer.number(value);
+  } else if constexpr (std::is_same_v<Value, Milliseconds>) {
+    writer.duration(value);
+  } else if constexpr (std::is_enum_v<Value>) {
+    writer.word(word(value));
+  } else if constexpr (ListOf<Value>::value) {
+    writer.list(value.size());
+    for (const auto& item : value) {
+      writer.item();
+      write_value(writer, item);
+    }
+    writer.end_list();
+  } else {
+    writer.map(count_fields(value));
+    write_fields(writer, value);
+    writer.end_map();
+  }
+}
+
+template <class Writer, class Value>
+void write_value(Writer& writer, const std::optional<Value>& value) {
+  write_value(writer, *value);
+}
+
+template <class T, class Field>
+bool is_written(const T& object, const Field& field) {
+  static const T defaults{};
+  return field.required || object.*field.member != defaults.*field.member;
+}
+
+template <class T>
+std::size_t count_fields(const T& object) {
+  std::size_t count = 0;
+  each_field<T>([&](const auto& field) { count += is_written(object, field) ? 1U : 0U; });
+  return count;
+}
+
+template <class Writer, class T>
+void write_fields(Writer& writer, const T& object) {
+  each_field<T>([&](const auto& field) {
+    if (!is_written(object, field)) return;
+    writer.key(field.key);
+    write_value(writer, object.*field.member);
+  });
+}
+
+template <class Writer>
+void write_message(Writer& writer, const Message& message) {
+  std::visit(
+      [&](const auto& m) {
+        writer.message(std::remove_cvref_t<decltype(m)>::op, count_fields(m));
+        write_fields(writer, m);
+        writer.end_message();
+      },
+      message);
+}
+
+}  // namespace pointsman
