@@ -1,0 +1,280 @@
+#include "broker/core/broker.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "protocol/digest.hpp"
+
+namespace pointsman::broker {
+
+namespace {
+
+// Which listener a message may come by. The core's table of roles; a message that is in neither column is
+// one that a broker never takes.
+template <class M, class... Ms>
+constexpr bool is_one_of = (std::is_same_v<M, Ms> || ...);
+
+template <class M>
+constexpr bool from_clients =
+    is_one_of<M, Request, Cancel, Release, Renew, List, Explain, Drain, Configure, Watch, Status, Hello>;
+
+template <class M>
+constexpr bool from_workers = is_one_of<M, Register, Heartbeat, Report, Holding, Leave, Hello>;
+
+}  // namespace
+
+Broker::Broker(Options options)
+    : options_(std::move(options)), last_id_(options_.epoch), chance_(options_.seed) {
+  MUST(options_.master.data.size() == 32);
+  for (const auto& [name, settings] : options_.services) {
+    auto service = std::make_unique<Service>(name, settings, chance_.next());
+    service->kept = true;
+    services_.emplace(name, std::move(service));
+  }
+}
+
+void Broker::step(Instant now, Event event, Actions& out) {
+  MUST(now >= now_);
+  // Waking late is our own fault: the leases get the time back, and a little more, so that what waits in
+  // the sockets is read before anybody is judged.
+  if (!worker_timers_.empty() && worker_timers_.first().timer != never) {
+    const Instant due = worker_timers_.first().timer + forgiven_;
+    if (now > due + options_.stall) {
+      forgiven_ += now - due + options_.stall;
+      count("stalls_forgiven");
+    }
+  }
+  now_ = now;
+  if (started_ == Instant{}) started_ = now;
+  out_ = &out;
+  pass_time();
+  std::visit(
+      [this](const auto& e) {
+        using E = std::remove_cvref_t<decltype(e)>;
+        if constexpr (std::is_same_v<E, Received>) received(e);
+        if constexpr (std::is_same_v<E, Garbled>) garbled(e);
+        if constexpr (std::is_same_v<E, Gone>) gone(e);
+        if constexpr (std::is_same_v<E, Shutdown>) shut_down();
+      },
+      event);
+  out_ = nullptr;
+}
+
+Instant Broker::deadline() const {
+  Instant due = never;
+  if (!worker_timers_.empty() && worker_timers_.first().timer != never) {
+    due = worker_timers_.first().timer + forgiven_;
+  }
+  if (!deadlines_.empty()) due = std::min(due, deadlines_.first().deadline);
+  if (!lapses_.empty()) due = std::min(due, lapses_.first().lapses);
+  if (!telling_.empty()) due = std::min(due, telling_.first()->tell);
+  if (!ended_.empty()) due = std::min(due, ended_.first()->forget);
+  if (!ramps_.empty()) due = std::min(due, ramps_.begin()->first.first);
+  for (const Watcher& watcher : watchers_) due = std::min(due, watcher.until);
+  return due;
+}
+
+// What has run out by now goes first: whatever the event is, it meets a world without it.
+void Broker::pass_time() {
+  while (!deadlines_.empty() && deadlines_.first().deadline <= now_) {
+    refuse_waiting(deadlines_.first(), Code::timed_out, "nobody became free while the request would wait",
+                   "wait longer, or start more workers");
+  }
+  while (!worker_timers_.empty() && worker_timers_.first().timer <= now_ - forgiven_) {
+    worker_due(worker_timers_.first());
+  }
+  lapse_due();
+  while (!ramps_.empty() && ramps_.begin()->first.first <= now_) {
+    Seat& seat = *ramps_.begin()->second;
+    ramps_.erase(ramps_.begin());
+    ramp(seat);
+    refresh(seat);
+    match(*seat.service);
+  }
+  tell_due();
+  forget_due();
+  std::erase_if(watchers_, [this](const Watcher& watcher) { return watcher.until <= now_; });
+}
+
+void Broker::received(const Received& event) {
+  count("messages");
+  std::visit(
+      [&](const auto& message) {
+        using M = std::remove_cvref_t<decltype(message)>;
+        const bool takes = event.from.door == Door::workers ? from_workers<M> : from_clients<M>;
+        if constexpr (from_clients<M> || from_workers<M>) {
+          if (takes) return on(event.from, message);
+        }
+        count("wrong_role");
+        std::string remedy = "this message is not for a broker";
+        if constexpr (from_workers<M>) remedy = "send it to the listener for workers";
+        if constexpr (from_clients<M>) remedy = "send it to the listener for clients";
+        refuse(event.from, M::op, Code::wrong_role,
+               std::string(M::op) + " is not taken by the listener for " +
+                   (event.from.door == Door::workers ? "workers" : "clients"),
+               remedy);
+      },
+      event.message);
+}
+
+void Broker::garbled(const Garbled& event) {
+  count("garbled");
+  Refused more;
+  more.id = event.fault.id.substr(0, limits::name);
+  refuse(event.from, event.fault.op, event.fault.code, event.fault.reason, "see PROTOCOL.md", more);
+}
+
+void Broker::gone(const Gone& event) {
+  count("connections_gone");
+  if (event.door == Door::workers) {
+    // The lease judges the worker; but until it is heard from again it gets nobody.
+    const auto [first, last] = workers_by_peer_.equal_range(event.peer);
+    std::vector<Worker*> hit;
+    for (auto it = first; it != last; ++it) hit.push_back(it->second);
+    std::sort(hit.begin(), hit.end(), [](Worker* a, Worker* b) { return a->lease < b->lease; });
+    for (Worker* worker : hit) {
+      worker->probing = true;
+      if (worker->probe_ends == never) worker->probe_ends = now_ - forgiven_ + options_.probe;
+      retime(*worker);
+      refresh(*worker);
+    }
+    return;
+  }
+  std::erase_if(watchers_, [&](const Watcher& watcher) { return watcher.to.peer == event.peer; });
+  // Its waiting requests keep their places for a moment: it may come back by another connection.
+  const auto found = waiting_by_peer_.find(event.peer);
+  if (found == waiting_by_peer_.end()) return;
+  const Instant soon = now_ + std::chrono::seconds(2);
+  for (Asked* asked = found->second.first(); asked; asked = found->second.after(*asked)) {
+    if (asked->deadline <= soon) continue;
+    asked->deadline = soon;
+    deadlines_.reorder(*asked);
+  }
+}
+
+void Broker::shut_down() {
+  shutting_down_ = true;
+  while (!deadlines_.empty()) {
+    refuse_waiting(deadlines_.first(), Code::shutting_down, "the broker is stopping",
+                   "ask again, with the same id, when it is back");
+  }
+}
+
+void Broker::send(const Address& to, Message message) { out_->push_back(Send{to, std::move(message), {}}); }
+
+void Broker::refuse(const Address& to, std::string_view about, Code code, std::string reason, std::string remedy,
+                    Refused more) {
+  count("refused_" + std::string(word(code)));
+  more.about = about.substr(0, limits::name);
+  more.code = code;
+  more.reason = reason.substr(0, limits::text);
+  more.remedy = std::move(remedy);
+  send(to, std::move(more));
+}
+
+void Broker::count(std::string_view name, std::uint64_t more) {
+  const auto found = counters_.find(name);
+  if (found != counters_.end()) {
+    found->second += more;
+  } else {
+    counters_.emplace(name, more);
+  }
+}
+
+void Broker::check() const {
+  worker_timers_.check();
+  deadlines_.check();
+  lapses_.check();
+
+  // Workers agree with their sessions, and the indexes with the workers.
+  MUST(workers_by_name_.size() == workers_.size());
+  MUST(workers_by_peer_.size() == workers_.size());
+  std::uint64_t sessions = 0, silent = 0, charged = 0;
+  for (const auto& [name, worker] : workers_by_name_) {
+    MUST(worker->name == name);
+    MUST(workers_.at(worker->lease).get() == worker);
+    const auto [first, last] = workers_by_peer_.equal_range(worker->address.peer);
+    MUST(std::any_of(first, last, [&, w = worker](const auto& entry) { return entry.second == w; }));
+    std::uint64_t used = 0, digest = 0;
+    for (const Session* s = worker->sessions.first(); s; s = worker->sessions.after(*s)) {
+      MUST(s->worker == worker);
+      MUST(&sessions_.at(s->id) == s);
+      ++used;
+      digest ^= digest_of(s->id);
+    }
+    MUST(used == worker->used);
+    MUST(digest == worker->digest);
+    sessions += used;
+    silent += worker->silent;
+    charged += worker->charge;
+    MUST(worker_timers_.contains(*worker));
+    for (const auto& seat : worker->seats) {
+      MUST(seat->worker == worker);
+      MUST(seat->connections == worker->used);
+      const bool room = worker->available() && worker->used < worker->slots && seat->used < seat->room;
+      MUST(Chooser::contains(*seat) == room);
+    }
+  }
+  MUST(sessions == sessions_.size());
+  MUST(sessions == all_sessions_.size());
+  MUST(silent == silent_);
+  MUST(charged == total_charge_);
+
+  // Services agree with their seats and lines; nobody waits while a slot is free.
+  std::uint64_t waiting = 0;
+  for (const auto& [name, service] : services_) {
+    service->chooser.check();
+    std::uint64_t used = 0, slots = 0, free = 0, excluding = 0;
+    for (const Seat* seat : service->seats) {
+      MUST(seat->service == service.get());
+      used += seat->used;
+      MUST(service->seats[seat->index] == seat);
+      MUST(seat->counted == seat->worker->available());
+      if (seat->counted) slots += seat->room;
+      free += Chooser::contains(*seat);
+    }
+    MUST(used == service->used);
+    MUST(slots == service->slots);
+    MUST(free == service->chooser.size());
+    for (const auto& entry : service->line) {
+      MUST(entry.second->stage == Asked::Stage::waiting);
+      MUST(entry.second->service == service.get());
+      MUST(entry.second->key == entry.first);
+      MUST(entry.second->deadline > now_);
+      excluding += !entry.second->exclude.empty();
+    }
+    MUST(excluding == service->excluding);
+    MUST(free == 0 || service->line.size() == excluding);
+    MUST(service->line.size() <= std::max<std::uint64_t>(service->settings.queue_max, options_.waiting_max));
+    MUST(service->kept || !service->seats.empty() || !service->line.empty());
+    waiting += service->line.size();
+  }
+  MUST(waiting == waiting_);
+  MUST(waiting == deadlines_.size());
+
+  // Requests agree with what they became.
+  std::uint64_t of_peers = 0, ended = 0;
+  for (const auto& [peer, chain] : waiting_by_peer_) {
+    MUST(!chain.empty());
+    of_peers += chain.size();
+  }
+  MUST(of_peers == waiting);
+  for (const auto& [key, asked] : asked_) {
+    MUST(key == key_of(asked->client, asked->id));
+    MUST((asked->stage == Asked::Stage::waiting) == deadlines_.contains(*asked));
+    if (asked->stage == Asked::Stage::granted) MUST(asked->session && asked->session->asked == asked.get());
+    ended += asked->stage == Asked::Stage::ended;
+  }
+  MUST(ended == ended_.size());
+  MUST(ended <= options_.remembered_max);
+  std::uint64_t reserved = 0;
+  for (const auto& [id, session] : sessions_) {
+    MUST(session.id == id);
+    MUST(session.open != lapses_.contains(session));
+    reserved += !session.open;
+  }
+  MUST(reserved == lapses_.size());
+  MUST(watchers_.size() <= options_.watchers_max);
+}
+
+}  // namespace pointsman::broker

@@ -1,0 +1,208 @@
+// The broker: a machine that hands clients to workers.
+//
+// It keeps leases, sessions and queues in memory only; a new broker is rebuilt by its workers. What it answers
+// to which message, and why, is in protocol/PROTOCOL.md. Shape and thread safety: protocol/machine.hpp.
+//
+// Cost of a message: O(log n) in workers, requests and sessions; nothing is scanned. Listings and explanations
+// look at as many rows as they return.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "broker/core/options.hpp"
+#include "broker/core/records.hpp"
+#include "protocol/machine.hpp"
+
+namespace pointsman::broker {
+
+// The shell is about to stop: everybody who waits is told, nothing is granted any more.
+struct Shutdown {};
+
+using Event = std::variant<Elapsed, Received, Garbled, Gone, Shutdown>;
+using Action = std::variant<Send>;
+using Actions = std::vector<Action>;
+
+class Broker {
+ public:
+  explicit Broker(Options options);
+
+  void step(Instant now, Event event, Actions& out);
+  Instant deadline() const;
+  void check() const;
+
+ private:
+  struct WorkerDue {
+    bool operator()(const Worker& a, const Worker& b) const {
+      return a.timer != b.timer ? a.timer < b.timer : a.lease < b.lease;
+    }
+  };
+  struct DeadlineFirst {
+    bool operator()(const Asked& a, const Asked& b) const {
+      return a.deadline != b.deadline ? a.deadline < b.deadline : a.key.second < b.key.second;
+    }
+  };
+  struct LapsesFirst {
+    bool operator()(const Session& a, const Session& b) const {
+      return a.lapses != b.lapses ? a.lapses < b.lapses : a.id < b.id;
+    }
+  };
+  // What an event is about; nothing is copied unless somebody watches.
+  struct Note {
+    std::string_view service;
+    std::string_view worker;
+    std::string_view client;
+    std::string_view id;
+    std::uint64_t session = 0;
+    std::string_view detail;
+  };
+  struct Watcher {
+    Address to;
+    std::string service;
+    std::uint64_t kinds = 0;  // a bit a Happening
+    Instant until;
+  };
+
+  // broker.cpp: what comes in, and who gets to see it
+  void pass_time();
+  void received(const Received& event);
+  void garbled(const Garbled& event);
+  void gone(const Gone& event);
+  void shut_down();
+  void send(const Address& to, Message message);
+  void refuse(const Address& to, std::string_view about, Code code, std::string reason, std::string remedy = {},
+              Refused more = {});
+  void count(std::string_view name, std::uint64_t more = 1);
+  std::uint64_t next_id() { return ++last_id_; }
+
+  // workers.cpp: registrations, leases, figures
+  void on(const Address& from, const Register& message);
+  void on(const Address& from, const Heartbeat& message);
+  void on(const Address& from, const Leave& message);
+  void on(const Address& from, const Drain& message);
+  std::optional<Fault> fault_of(const Register& message) const;
+  Worker* under_lease(const Address& from, std::uint64_t lease, std::string_view about);
+  void heard_from(Worker& worker);
+  void set_lease(Worker& worker, Milliseconds wish);
+  void add_seats(Worker& worker, const Register& message);
+  static Instant due_of(const Worker& worker);
+  void retime(Worker& worker);
+  void worker_due(Worker& worker);
+  bool brake(Worker& worker);
+  void suspect(Worker& worker, bool Worker::*why, std::string reason);
+  void drain(Worker& worker, DrainMode mode);
+  void strike_off(Worker& worker, Happening how, const std::string& reason, const Register* successor = nullptr);
+  void move_peer(Worker& worker, const Address& from);
+  void compare(Worker& worker, const Heartbeat& message);
+  void charge(Worker& worker, std::uint64_t completed, Milliseconds busy);
+  void refresh(Worker& worker);
+  void refresh(Seat& seat);
+  void ramp(Seat& seat);
+
+  // requests.cpp: asking, waiting, granting
+  void on(const Address& from, const Request& message);
+  void on(const Address& from, const Cancel& message);
+  void repeat(const Address& from, Asked& asked, const Request& message);
+  void report_failed(const Request& message);
+  void enqueue(Asked& asked);
+  void unqueue(Asked& asked);
+  void match(Service& service);
+  Asked* next_for(Service& service, Seat*& seat);
+  void grant(Asked& asked, Seat& seat, std::size_t candidates);
+  void bind(Asked& asked, Session& session, std::string reasoning);
+  void send_grant(Asked& asked);
+  void refuse_waiting(Asked& asked, Code code, std::string reason, std::string remedy);
+  void tell(Asked& asked, bool first);
+  void tell_due();
+  void end(Asked& asked, Code how);
+  void forget_due();
+  void forget(Asked& asked);
+  std::uint64_t position(const Asked& asked) const;
+  Duration expected(const Service& service, std::uint64_t ahead) const;
+  Milliseconds retry_hint(const Service& service);
+  Service* find_service(const std::string& name);
+  Service* need_service(const std::string& name);
+  void maybe_erase(Service& service);
+  static std::string key_of(std::string_view client, std::string_view id);
+
+  // sessions.cpp: from grant to close
+  void on(const Address& from, const Release& message);
+  void on(const Address& from, const Renew& message);
+  void on(const Address& from, const Report& message);
+  void on(const Address& from, const Holding& message);
+  Session& add_session(std::uint64_t id, Seat& seat, std::string client, std::string request);
+  void attach(Session& session, Seat& seat);
+  void detach(Session& session);
+  void reserve(Session& session, Duration until_lapse);
+  void adopt(Worker& worker, const Held& held);
+  void adopt_request(Session& session);
+  void open(Session& session);
+  void close(Session& session, Ending ending, const std::string& detail = {});
+  void drop(Session& session);
+  void lapse_due();
+  bool issued_here(std::uint64_t session) const { return session > options_.epoch && session <= last_id_; }
+
+  // inspection.cpp: listings, watchers, counters, settings
+  void on(const Address& from, const List& message);
+  void on(const Address& from, const Explain& message);
+  void on(const Address& from, const Configure& message);
+  void on(const Address& from, const Watch& message);
+  void on(const Address& from, const Status& message);
+  void on(const Address& from, const Hello& message);
+  void explain_request(const Asked& asked, Explained& out);
+  void explain_worker(const Worker& worker, Explained& out) const;
+  void explain_service(const Service& service, Explained& out) const;
+  void candidates(const Service& service, const std::vector<std::string>& exclude, Explained& out) const;
+  CandidateRow candidate(const Seat& seat, const std::vector<std::string>& exclude) const;
+  std::string why_not(const Worker& worker) const;
+  WorkerRow row_of(const Worker& worker) const;
+  ServiceRow row_of(const Service& service) const;
+  SessionRow row_of(const Session& session) const;
+  WaitingRow row_of(const Asked& asked) const;
+  void emit(Happening kind, const Note& note);
+
+  Options options_;
+  Instant now_;
+  Instant started_;
+  Duration forgiven_{0};  // the lease clock is behind now_ by this
+  bool shutting_down_ = false;
+  std::uint64_t last_id_;
+  std::uint64_t orders_ = 0;     // seats so far
+  std::uint64_t arrivals_ = 0;   // requests so far
+  std::uint64_t done_ranks_ = 0; // completions so far
+  std::uint64_t events_ = 0;
+  Chance chance_;
+  Actions* out_ = nullptr;  // of the current step
+
+  std::unordered_map<std::uint64_t, std::unique_ptr<Worker>> workers_;  // by lease
+  std::map<std::string, Worker*, std::less<>> workers_by_name_;
+  std::unordered_multimap<std::uint64_t, Worker*> workers_by_peer_;
+  std::map<std::string, std::unique_ptr<Service>, std::less<>> services_;
+  std::unordered_map<std::string, std::unique_ptr<Asked>> asked_;  // by client and id
+  std::unordered_map<std::uint64_t, Chain<Asked, &Asked::of_peer>> waiting_by_peer_;
+  std::unordered_map<std::uint64_t, Session> sessions_;
+  Chain<Session, &Session::of_all> all_sessions_;
+  Chain<Asked, &Asked::telling> telling_;
+  Chain<Asked, &Asked::ended> ended_;
+  IndexedHeap<Worker, &Worker::timer_place, WorkerDue> worker_timers_;
+  IndexedHeap<Asked, &Asked::deadline_place, DeadlineFirst> deadlines_;
+  IndexedHeap<Session, &Session::lapse_place, LapsesFirst> lapses_;
+  std::map<std::pair<Instant, std::uint64_t>, Seat*> ramps_;  // by moment and order: seats in slow start
+  std::uint64_t waiting_ = 0;
+  std::uint64_t silent_ = 0;        // workers whose lease ran out
+  std::uint64_t total_charge_ = 0;  // over all workers
+  Instant protect_since_ = never;   // the brake on a mass expiry; on the lease clock
+  Instant next_strike_;             // while it is on, not before this
+  std::vector<Watcher> watchers_;
+  std::map<std::string, std::uint64_t, std::less<>> counters_;
+};
+
+}  // namespace pointsman::broker

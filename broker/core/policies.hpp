@@ -1,0 +1,118 @@
+// The policies: which of the seats that are free takes the next session.
+//
+// A Chooser holds exactly the free seats of one service, in an order that makes the choice cheap: O(log n) in
+// their number, plus the number of distinct weights (100 at most) for weighted-round-robin. Seats are owned by
+// the broker. Not thread safe; the same calls with the same seed give the same choices.
+//
+// weighted-round-robin  smooth weighted round robin, exactly as nginx defines it: every free seat earns its
+//                       weight, the richest is chosen and pays what all have earned
+//                       (nginx src/http/ngx_http_upstream_round_robin.c; 5,1,1 gives a a b a c a a)
+// least-connections     least connections / weight; ties by weighted turns
+// least-busy            least total working time / weight
+// least-recent          longest since its last completion; one that has none yet goes first
+// two-choices           two at random, the one with less connections / weight (Mitzenmacher 2001)
+// random                one at random
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "broker/core/chance.hpp"
+#include "broker/core/seat.hpp"
+#include "protocol/messages.hpp"
+
+namespace pointsman::broker {
+
+// Smooth weighted round robin without a scan over seats. With T the number of choices so far, a free seat has
+// weight * T + credit; among seats of equal weight the order never changes by time, so a heap per weight
+// holds it and only the heads are compared.
+class SmoothOrder {
+ public:
+  void add(Seat& seat);
+  void remove(Seat& seat);
+  void touch(Seat&) {}
+  Seat* best() const;
+  void chosen(Seat& seat);
+  std::size_t size() const { return size_; }
+  void check() const;
+
+ private:
+  struct Richer {
+    bool operator()(const Seat& a, const Seat& b) const {
+      return a.credit != b.credit ? a.credit > b.credit : a.order < b.order;
+    }
+  };
+  using Heap = IndexedHeap<Seat, &Seat::place, Richer>;
+
+  std::map<std::uint64_t, Heap> by_weight_;
+  std::int64_t turns_ = 0;
+  std::int64_t weights_ = 0;  // sum over the free seats
+  std::size_t size_ = 0;
+};
+
+// Least of a key first: least-connections, least-busy, least-recent.
+class KeyOrder {
+ public:
+  explicit KeyOrder(Policy policy) : policy_(policy) {}
+  void add(Seat& seat);
+  void remove(Seat& seat);
+  void touch(Seat& seat);
+  Seat* best() const;
+  void chosen(Seat& seat);
+  std::size_t size() const { return heap_.size(); }
+  void check() const { heap_.check(); }
+
+ private:
+  struct Less {
+    bool operator()(const Seat& a, const Seat& b) const;
+  };
+  void set_key(Seat& seat) const;
+
+  IndexedHeap<Seat, &Seat::place, Less> heap_;
+  Policy policy_;
+  std::uint64_t floor_ = 0;  // turn of the last chosen: one that comes (back) does not claim its absence
+};
+
+// Any order: random, two-choices.
+class DenseOrder {
+ public:
+  DenseOrder(Policy policy, std::uint64_t seed) : policy_(policy), chance_(seed) {}
+  void add(Seat& seat);
+  void remove(Seat& seat);
+  void touch(Seat&) {}
+  Seat* best();
+  void chosen(Seat&) {}
+  std::size_t size() const { return seats_.size(); }
+  void check() const;
+
+ private:
+  std::vector<Seat*> seats_;
+  Policy policy_;
+  Chance chance_;
+};
+
+class Chooser {
+ public:
+  Chooser(Policy policy, std::uint64_t seed);
+
+  void add(Seat& seat);     // it has become free
+  void remove(Seat& seat);  // it is no longer free
+  void touch(Seat& seat);   // it is free and its inputs changed
+  static bool contains(const Seat& seat) { return seat.place != 0; }
+
+  // The choice among the free seats whose workers are not in `exclude`, or none. Accounts for it.
+  Seat* choose(std::span<const std::string> exclude = {});
+
+  std::size_t size() const;
+  void check() const;
+
+ private:
+  std::variant<SmoothOrder, KeyOrder, DenseOrder> order_;
+};
+
+}  // namespace pointsman::broker

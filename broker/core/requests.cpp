@@ -1,0 +1,394 @@
+// Requests at the broker: asking, waiting, granting.
+#include <algorithm>
+#include <cmath>
+
+#include "broker/core/broker.hpp"
+#include "protocol/ticket.hpp"
+
+namespace pointsman::broker {
+
+namespace {
+
+Milliseconds in_ms(Duration duration) { return std::chrono::duration_cast<Milliseconds>(duration); }
+
+// A waiting client is told its position again this often at most.
+constexpr Duration tell_interval{std::chrono::seconds(1)};
+// Positions looked at in one step, so that telling never holds up a grant.
+constexpr int tell_batch = 64;
+// Waiting requests that exclude every free worker are passed over, this many at most per grant.
+constexpr int pass_over_max = 32;
+// A wait is judged hopeless only after this many sessions have shown how long one takes.
+constexpr std::uint64_t hopeless_samples = 10;
+
+}  // namespace
+
+// The length of the client's name keeps two pairs from making one key.
+std::string Broker::key_of(std::string_view client, std::string_view id) {
+  std::string key;
+  key.reserve(client.size() + id.size() + 4);
+  key.append(std::to_string(client.size())).append(":").append(client).append(id);
+  return key;
+}
+
+Service* Broker::find_service(const std::string& name) {
+  const auto found = services_.find(name);
+  return found == services_.end() ? nullptr : found->second.get();
+}
+
+// The service, made if need be; none if that would exceed the bound.
+Service* Broker::need_service(const std::string& name) {
+  if (Service* service = find_service(name)) return service;
+  if (services_.size() >= options_.services_max) return nullptr;
+  auto service = std::make_unique<Service>(name, options_.service, chance_.next());
+  return services_.emplace(name, std::move(service)).first->second.get();
+}
+
+void Broker::maybe_erase(Service& service) {
+  if (!service.kept && service.seats.empty() && service.line.empty()) services_.erase(service.name);
+}
+
+void Broker::on(const Address& from, const Request& message) {
+  count("requests");
+  const auto known = asked_.find(key_of(message.client, message.id));
+  if (known != asked_.end()) return repeat(from, *known->second, message);
+  if (message.failed != 0) report_failed(message);
+
+  Service* service = find_service(message.service);
+  const auto no = [&](Code code, std::string reason, std::string remedy, Milliseconds retry = {}) {
+    if (service) ++service->refused;
+    emit(Happening::refused, {.service = message.service, .client = message.client, .id = message.id,
+                              .detail = word(code)});
+    refuse(from, Request::op, code, std::move(reason), std::move(remedy), {.id = message.id, .retry_ms = retry});
+  };
+  if (shutting_down_) {
+    return no(Code::shutting_down, "the broker is stopping", "ask again, with the same id, when it is back");
+  }
+  if (!message.absent && (!service || service->seats.empty())) {
+    return no(Code::unknown_service, "nobody offers \"" + message.service + "\"",
+              "start a worker: pointsman worker --service " + message.service +
+                  " -- COMMAND; or ask with absent=true to wait for one");
+  }
+  if (sessions_.size() >= options_.sessions_max) {
+    return no(Code::limit_reached, "sessions_max is " + std::to_string(options_.sessions_max),
+              "raise the limit in the broker's configuration", Milliseconds(1000));
+  }
+  auto owned = std::make_unique<Asked>();
+  Asked& asked = *owned;
+  asked.client = message.client;
+  asked.id = message.id;
+  asked.from = from;
+  asked.updates = message.updates;
+  asked.service_name = message.service;
+  asked.priority = message.priority;
+  asked.term = message.term_ms.count() == 0 ? options_.session_term : Duration(message.term_ms);
+  asked.exclude = message.exclude;
+  asked.arrived = now_;
+
+  // Free slots are for those who wait already, unless they exclude what is free.
+  if (service) {
+    const std::size_t free = service->chooser.size();
+    if (Seat* seat = service->chooser.choose(asked.exclude)) {
+      asked_.emplace(key_of(asked.client, asked.id), std::move(owned));
+      return grant(asked, *seat, free);
+    }
+  }
+  if (message.wait_ms.count() == 0) {
+    return no(Code::no_worker, "no slot of \"" + message.service + "\" is free, and the request does not wait",
+              "let it wait, or start more workers", service ? retry_hint(*service) : Milliseconds(1000));
+  }
+  const ServiceSettings& settings = service ? service->settings : options_.service;
+  const std::uint64_t ahead = service ? service->line.size() : 0;
+  if (ahead >= settings.queue_max || waiting_ >= options_.waiting_max) {
+    return no(Code::queue_full,
+              std::to_string(ahead) + " requests wait for \"" + message.service + "\" already; the bound is " +
+                  std::to_string(ahead >= settings.queue_max ? settings.queue_max : options_.waiting_max),
+              "try again later, or raise queue_max", service ? retry_hint(*service) : Milliseconds(1000));
+  }
+  if (!service) service = need_service(message.service);
+  if (!service) {
+    return no(Code::limit_reached, "services_max is " + std::to_string(options_.services_max),
+              "raise the limit in the broker's configuration");
+  }
+  // Even three standard deviations of luck would not be enough (a wait for k departures of c slots has the
+  // standard deviation sqrt(k)/c session times).
+  if (service->sessions_done >= hopeless_samples && service->slots > 0 && message.priority == 0) {
+    const double one = service->mean_session / static_cast<double>(service->slots);
+    const double k = static_cast<double>(ahead + 1);
+    if ((k - 3 * std::sqrt(k)) * one > static_cast<double>(Duration(message.wait_ms).count())) {
+      return no(Code::hopeless,
+                "about " + std::to_string(in_ms(expected(*service, ahead)).count()) + " ms of waiting are expected, the "
+                "request would wait " + std::to_string(message.wait_ms.count()) + " ms",
+                "wait longer, or start more workers", retry_hint(*service));
+    }
+  }
+  asked.service = service;
+  asked.deadline = now_ + message.wait_ms;
+  asked_.emplace(key_of(asked.client, asked.id), std::move(owned));
+  enqueue(asked);
+}
+
+// The same request again: its answer was lost, or its client came back by another connection.
+void Broker::repeat(const Address& from, Asked& asked, const Request& message) {
+  count("requests_repeated");
+  switch (asked.stage) {
+    case Asked::Stage::waiting:
+      unqueue(asked);
+      asked.from = from;
+      asked.updates = message.updates;
+      asked.deadline = now_ + message.wait_ms;
+      if (message.wait_ms.count() == 0) {
+        asked.deadline = now_ + Duration(1);  // it times out with the next step
+      }
+      return enqueue(asked);
+    case Asked::Stage::granted:
+      asked.from = from;
+      asked.updates = message.updates;
+      return send_grant(asked);
+    case Asked::Stage::ended:
+      return refuse(from, Request::op, asked.ending, "this request is over", "ask with a new id",
+                    {.id = asked.id, .session = asked.session_id});
+  }
+}
+
+// A client could not use its session: its worker gets nobody else until it is heard from, and is asked to
+// release the session if it lives. Counts for each session once, and only for its own client.
+void Broker::report_failed(const Request& message) {
+  const auto found = sessions_.find(message.failed);
+  if (found == sessions_.end() || found->second.client != message.client || found->second.failed) return;
+  Session& session = found->second;
+  session.failed = true;
+  count("sessions_failed");
+  Worker& worker = *session.worker;
+  send(worker.address, Release{.session = session.id});
+  send(worker.address, Probe{.lease = worker.lease});
+  worker.probing = true;
+  worker.probe_ends = std::min(worker.probe_ends, now_ - forgiven_ + options_.probe);
+  retime(worker);
+  refresh(worker);
+}
+
+void Broker::enqueue(Asked& asked) {
+  Service& service = *asked.service;
+  const bool first = asked.key.second == 0;
+  if (first) {
+    const auto head_start = static_cast<std::int64_t>(asked.priority) * service.settings.aging.count();
+    asked.key = {asked.arrived.time_since_epoch().count() - head_start, ++arrivals_};
+  }
+  service.line.insert({asked.key, &asked});
+  service.excluding += !asked.exclude.empty();
+  deadlines_.insert(asked);
+  waiting_by_peer_[asked.from.peer].append(asked);
+  ++waiting_;
+  if (first) {
+    emit(Happening::queued, {.service = service.name, .client = asked.client, .id = asked.id});
+  }
+  tell(asked, true);
+}
+
+void Broker::unqueue(Asked& asked) {
+  Service& service = *asked.service;
+  service.line.erase(asked.key);
+  service.excluding -= !asked.exclude.empty();
+  deadlines_.erase(asked);
+  const auto peers = waiting_by_peer_.find(asked.from.peer);
+  peers->second.erase(asked);
+  if (peers->second.empty()) waiting_by_peer_.erase(peers);
+  if (telling_.contains(asked)) telling_.erase(asked);
+  --waiting_;
+}
+
+// Grants free slots to those who wait. Called after anything that may have freed one.
+void Broker::match(Service& service) {
+  while (!shutting_down_ && !service.line.empty() && service.chooser.size() > 0) {
+    const std::size_t free = service.chooser.size();
+    Seat* seat = nullptr;
+    Asked* asked = next_for(service, seat);
+    if (!asked) return;
+    unqueue(*asked);
+    grant(*asked, *seat, free);
+  }
+}
+
+Asked* Broker::next_for(Service& service, Seat*& seat) {
+  int passed = 0;
+  for (const auto& entry : service.line) {
+    seat = service.chooser.choose(entry.second->exclude);
+    if (seat) return entry.second;
+    if (++passed == pass_over_max) break;
+  }
+  return nullptr;
+}
+
+void Broker::grant(Asked& asked, Seat& seat, std::size_t candidates) {
+  Service& service = *seat.service;
+  Worker& worker = *seat.worker;
+  MUST(worker.available() && worker.used < worker.slots && seat.used < seat.room);
+  Session& session = add_session(next_id(), seat, asked.client, asked.id);
+  session.term = asked.term;
+  session.assignment = ++worker.assigned;
+  worker.assigned_at = now_;
+  reserve(session, options_.ticket_ttl);
+  ++seat.granted;
+  ++worker.granted;
+  ++service.granted;
+  count("granted");
+
+  bind(asked, session, std::string(word(service.settings.policy)) + " chose it among " + std::to_string(candidates) +
+                           " with a free slot");
+  send(worker.address, Assign{.lease = worker.lease,
+                              .first = session.assignment,
+                              .sessions = {{.session = session.id,
+                                            .service = service.name,
+                                            .client = asked.client,
+                                            .id = asked.id,
+                                            .ttl_ms = in_ms(options_.ticket_ttl),
+                                            .term_ms = in_ms(asked.term)}},
+                              .applied = worker.applied,
+                              .now_ms = in_ms(now_.time_since_epoch())});
+  refresh(worker);
+  send_grant(asked);
+  emit(Happening::granted, {.service = service.name, .worker = worker.name, .client = asked.client, .id = asked.id,
+                            .session = session.id});
+}
+
+// From now on the session is the request's answer.
+void Broker::bind(Asked& asked, Session& session, std::string reasoning) {
+  const Worker& worker = *session.worker;
+  session.asked = &asked;
+  asked.stage = Asked::Stage::granted;
+  asked.service = nullptr;
+  asked.session = &session;
+  asked.session_id = session.id;
+  asked.reasoning = std::move(reasoning);
+  asked.answer = Granted{.id = asked.id,
+                         .session = session.id,
+                         .service = session.seat->service->name,
+                         .worker = worker.name,
+                         .endpoint = worker.endpoint,
+                         .direct = worker.direct,
+                         .term_ms = in_ms(session.term),
+                         .waited_ms = in_ms(now_ - asked.arrived),
+                         .policy = session.seat->service->settings.policy,
+                         .key = worker.key};
+}
+
+// Seals the ticket for the time that is left of it and answers. The ticket of a session whose time to come is
+// over still says so: the worker then tells the client, which asks anew.
+void Broker::send_grant(Asked& asked) {
+  const Session& session = *asked.session;
+  const Ticket ticket{.epoch = options_.epoch,
+                      .session = session.id,
+                      .lease = session.worker->lease,
+                      .holder = holder_of(asked.client),
+                      .service = service_of(session.seat->service->name),
+                      .issued_ms = in_ms(session.granted.time_since_epoch()),
+                      .ttl_ms = in_ms(options_.ticket_ttl),
+                      .term_ms = in_ms(session.term)};
+  Granted answer = asked.answer;
+  answer.ticket = seal(ticket, session.worker->ticket_key);
+  answer.ttl_ms = std::max(Milliseconds(0), in_ms(session.granted + options_.ticket_ttl - now_));
+  send(asked.from, std::move(answer));
+}
+
+void Broker::refuse_waiting(Asked& asked, Code code, std::string reason, std::string remedy) {
+  Service& service = *asked.service;
+  unqueue(asked);
+  ++service.refused;
+  emit(Happening::refused, {.service = service.name, .client = asked.client, .id = asked.id,
+                            .detail = word(code)});
+  refuse(asked.from, Request::op, code,
+         reason + " (" + std::to_string(in_ms(now_ - asked.arrived).count()) + " ms, " +
+             std::to_string(service.seats.size()) + " workers, " + std::to_string(service.slots) + " slots)",
+         std::move(remedy), {.id = asked.id, .retry_ms = retry_hint(service)});
+  forget(asked);
+  maybe_erase(service);
+}
+
+void Broker::on(const Address& from, const Cancel& message) {
+  const auto known = asked_.find(key_of(message.client, message.id));
+  if (known == asked_.end()) {
+    return refuse(from, Cancel::op, Code::unknown_request, "no request \"" + message.id + "\" of this client is known",
+                  {}, {.id = message.id});
+  }
+  Asked& asked = *known->second;
+  count("cancelled");
+  std::uint64_t session = 0;
+  if (asked.stage == Asked::Stage::waiting) {
+    Service& service = *asked.service;
+    unqueue(asked);
+    end(asked, Code::cancelled);
+    maybe_erase(service);
+  } else if (asked.stage == Asked::Stage::granted) {
+    session = asked.session_id;
+    send(asked.session->worker->address, Release{.session = session});
+  }
+  send(from, Cancelled{.id = message.id, .session = session});
+}
+
+std::uint64_t Broker::position(const Asked& asked) const {
+  return asked.service->line.order_of_key(asked.key) + 1;
+}
+
+// The time until `ahead` + 1 sessions have ended, by the mean of the last ones (M/M/c: (ahead + 1) S / c).
+Duration Broker::expected(const Service& service, std::uint64_t ahead) const {
+  if (service.slots == 0) return Duration{0};
+  return Duration(static_cast<std::int64_t>(static_cast<double>(ahead + 1) * service.mean_session /
+                                            static_cast<double>(service.slots)));
+}
+
+// When to try again: after the expected wait, spread by half so that the refused do not come back together.
+Milliseconds Broker::retry_hint(const Service& service) {
+  const std::int64_t wait = in_ms(expected(service, service.line.size())).count();
+  const std::int64_t base = std::clamp<std::int64_t>(wait, 200, 60'000);
+  return Milliseconds(base / 2 + static_cast<std::int64_t>(chance_.below(static_cast<std::uint64_t>(base))));
+}
+
+void Broker::tell(Asked& asked, bool first) {
+  Service& service = *asked.service;
+  const std::uint64_t at = position(asked);
+  const Duration wait = expected(service, at - 1);
+  if (!asked.updates) return;
+  // Worth telling: the position changed, or the estimate by more than a fifth.
+  if (first || at != asked.told_position || std::abs((wait - asked.told_wait).count()) * 5 > asked.told_wait.count()) {
+    asked.told_position = at;
+    asked.told_wait = wait;
+    send(asked.from, Queued{.id = asked.id,
+                            .position = at,
+                            .expected_ms = in_ms(wait),
+                            .estimated = service.slots > 0 && service.sessions_done > 0});
+  }
+  asked.tell = now_ + tell_interval;
+  telling_.append(asked);
+}
+
+void Broker::tell_due() {
+  for (int i = 0; i < tell_batch && !telling_.empty() && telling_.first()->tell <= now_; ++i) {
+    Asked& asked = *telling_.first();
+    telling_.erase(asked);
+    tell(asked, false);
+  }
+}
+
+// The request is over, but its name is known for a while, so that a late repetition does not ask anew.
+void Broker::end(Asked& asked, Code how) {
+  asked.stage = Asked::Stage::ended;
+  asked.ending = how;
+  asked.session = nullptr;
+  asked.service = nullptr;
+  asked.answer = {};
+  asked.forget = now_ + options_.remember;
+  if (ended_.size() >= options_.remembered_max && ended_.first()) forget(*ended_.first());
+  if (options_.remembered_max == 0) return forget(asked);
+  ended_.append(asked);
+}
+
+void Broker::forget_due() {
+  while (!ended_.empty() && ended_.first()->forget <= now_) forget(*ended_.first());
+}
+
+void Broker::forget(Asked& asked) {
+  if (ended_.contains(asked)) ended_.erase(asked);
+  asked_.erase(key_of(asked.client, asked.id));
+}
+
+}  // namespace pointsman::broker

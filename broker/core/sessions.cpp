@@ -1,0 +1,245 @@
+// Sessions at the broker: from grant to close. The worker is the authority; the broker keeps its account.
+#include <algorithm>
+
+#include "broker/core/broker.hpp"
+#include "protocol/digest.hpp"
+
+namespace pointsman::broker {
+
+namespace {
+
+// How long after its ticket's end a reservation waits for a late word of the worker, beside two heartbeats.
+constexpr Duration lapse_grace{std::chrono::seconds(1)};
+
+}  // namespace
+
+Session& Broker::add_session(std::uint64_t id, Seat& seat, std::string client, std::string request) {
+  Session& session = sessions_[id];
+  session.id = id;
+  session.client = std::move(client);
+  session.request = std::move(request);
+  session.granted = now_;
+  session.term = options_.session_term;
+  all_sessions_.append(session);
+  attach(session, seat);
+  return session;
+}
+
+void Broker::attach(Session& session, Seat& seat) {
+  Worker& worker = *seat.worker;
+  session.worker = &worker;
+  session.seat = &seat;
+  worker.sessions.append(session);
+  ++worker.used;
+  worker.digest ^= digest_of(session.id);
+  ++seat.used;
+  ++seat.service->used;
+}
+
+void Broker::detach(Session& session) {
+  Worker& worker = *session.worker;
+  worker.sessions.erase(session);
+  --worker.used;
+  worker.digest ^= digest_of(session.id);
+  --session.seat->used;
+  --session.seat->service->used;
+  session.worker = nullptr;
+  session.seat = nullptr;
+}
+
+void Broker::reserve(Session& session, Duration until_lapse) {
+  session.open = false;
+  session.lapses = now_ + until_lapse + 2 * session.worker->heartbeat + lapse_grace;
+  lapses_.insert(session);
+}
+
+void Broker::open(Session& session) {
+  if (session.open) return;
+  session.open = true;
+  lapses_.erase(session);
+  emit(Happening::opened, {.service = session.seat->service->name, .worker = session.worker->name,
+                           .client = session.client, .session = session.id});
+}
+
+// Takes a session off the books and frees its slot. The caller refreshes the worker and matches those who wait.
+void Broker::close(Session& session, Ending ending, const std::string& detail) {
+  Service& service = *session.seat->service;
+  if (session.open && ending != Ending::lost) {
+    const auto took = static_cast<double>((now_ - session.granted).count());
+    const double share = 1.0 / static_cast<double>(std::min<std::uint64_t>(++service.sessions_done, 16));
+    service.mean_session += (took - service.mean_session) * share;
+  }
+  count("closed_" + std::string(word(ending)));
+  emit(Happening::closed, {.service = service.name, .worker = session.worker->name, .client = session.client,
+                           .id = session.request, .session = session.id, .detail = word(ending)});
+  if (Asked* asked = session.asked) {
+    if (ending == Ending::lost && asked->updates) {
+      send(asked->from, Lost{.session = session.id, .id = asked->id, .reason = detail.substr(0, limits::text)});
+    }
+  }
+  detach(session);
+  drop(session);
+}
+
+// Forgets a session that no worker holds.
+void Broker::drop(Session& session) {
+  if (lapses_.contains(session)) lapses_.erase(session);
+  if (session.asked) end(*session.asked, Code::ended);
+  all_sessions_.erase(session);
+  sessions_.erase(session.id);
+}
+
+void Broker::lapse_due() {
+  while (!lapses_.empty() && lapses_.first().lapses <= now_) {
+    Session& session = lapses_.first();
+    Worker& worker = *session.worker;
+    count("reservations_lapsed");
+    close(session, Ending::unused);
+    refresh(worker);
+    for (const auto& seat : worker.seats) match(*seat->service);
+  }
+}
+
+void Broker::on(const Address& from, const Release& message) {
+  const auto found = sessions_.find(message.session);
+  if (found == sessions_.end()) {
+    // One that this broker granted is over: the release was repeated, or came late.
+    if (issued_here(message.session)) return send(from, Released{.session = message.session});
+    return refuse(from, Release::op, Code::unknown_session,
+                  "session " + std::to_string(message.session) + " is not known here", {},
+                  {.session = message.session});
+  }
+  Session& session = found->second;
+  if (session.client != message.client) {
+    return refuse(from, Release::op, Code::not_yours, "the session belongs to another client",
+                  "give the client name of its request", {.session = message.session});
+  }
+  send(session.worker->address, Release{.session = session.id});
+  send(from, Released{.session = session.id});
+}
+
+void Broker::on(const Address& from, const Renew& message) {
+  const auto found = sessions_.find(message.session);
+  if (found == sessions_.end()) {
+    return refuse(from, Renew::op, Code::unknown_session,
+                  "session " + std::to_string(message.session) + " is over or was never granted here",
+                  "ask for a new one", {.session = message.session});
+  }
+  Session& session = found->second;
+  if (session.client != message.client) {
+    return refuse(from, Renew::op, Code::not_yours, "the session belongs to another client",
+                  "give the client name of its request", {.session = message.session});
+  }
+  if (message.term_ms.count() > 0) session.term = message.term_ms;
+  const auto term = std::chrono::duration_cast<Milliseconds>(session.term);
+  send(session.worker->address, Renew{.session = session.id, .term_ms = term});
+  send(from, Renewed{.session = session.id, .term_ms = term});
+}
+
+void Broker::on(const Address& from, const Report& message) {
+  Worker* worker = under_lease(from, message.lease, Report::op);
+  if (!worker) return;
+  count("reports");
+  charge(*worker, message.completed, message.busy_ms);
+  bool unknown = false;
+  std::uint64_t number = message.first;
+  for (const SessionEvent& event : message.events) {
+    const std::uint64_t at = number++;
+    if (at <= worker->applied) continue;  // known already
+    if (at > worker->applied + 1) {       // one before it is missing: the worker repeats it
+      count("report_gaps");
+      break;
+    }
+    worker->applied = at;
+    const auto found = sessions_.find(event.session);
+    if (found == sessions_.end() || found->second.worker != worker) {
+      // Closed: it had lapsed before. Opened: the worker's word counts, but only it knows what it opened.
+      unknown = unknown || !event.closed;
+      continue;
+    }
+    if (event.closed) {
+      // One that was never reported open was: the closing carries both.
+      if (event.ending != Ending::unused) open(found->second);
+      close(found->second, event.ending);
+    } else {
+      open(found->second);
+    }
+  }
+  if (unknown) {
+    count("late_opens");
+    send(worker->address, Sync{.lease = worker->lease});
+  }
+  refresh(*worker);
+  for (const auto& seat : worker->seats) match(*seat->service);
+}
+
+// The worker's whole list takes the place of ours; only what was assigned after it had been written stays.
+void Broker::on(const Address& from, const Holding& message) {
+  Worker* worker = under_lease(from, message.lease, Holding::op);
+  if (!worker || message.reported < worker->applied) return;
+  worker->applied = message.reported;
+  std::vector<std::uint64_t> held;
+  for (const Held& row : message.sessions) held.push_back(row.session);
+  std::sort(held.begin(), held.end());
+  for (Session* session = worker->sessions.first(); session;) {
+    Session* after = worker->sessions.after(*session);
+    const bool later = session->assignment > message.seen && !session->open;
+    if (!later && !std::binary_search(held.begin(), held.end(), session->id)) {
+      count("healed_sessions");
+      close(*session, Ending::lost, "its worker does not hold it");
+    }
+    session = after;
+  }
+  for (const Held& row : message.sessions) adopt(*worker, row);
+  refresh(*worker);
+  for (const auto& seat : worker->seats) match(*seat->service);
+}
+
+// A worker says that it holds a session: one of ours, one of a broker before us, or one that had lapsed.
+void Broker::adopt(Worker& worker, const Held& held) {
+  const auto seat = std::find_if(worker.seats.begin(), worker.seats.end(),
+                                 [&](const auto& s) { return s->service->name == held.service; });
+  const auto known = sessions_.find(held.session);
+  if (known != sessions_.end() && known->second.worker && known->second.worker != &worker) return;
+  if (seat == worker.seats.end()) {
+    // It no longer offers the service; the session is direct and lives on without our account.
+    if (known != sessions_.end() && !known->second.worker) drop(known->second);
+    return;
+  }
+  if (known != sessions_.end()) {
+    Session& session = known->second;
+    if (!session.worker) attach(session, **seat);
+    session.assignment = 0;
+    if (held.open) open(session);
+    return;
+  }
+  if (sessions_.size() >= options_.sessions_max) return;
+  count("adopted_sessions");
+  Session& session = add_session(held.session, **seat, held.client, held.id);
+  reserve(session, options_.ticket_ttl);
+  if (held.open) open(session);
+  if (!held.id.empty()) adopt_request(session);
+}
+
+// The request that an adopted session answers gets the same answer when it is repeated; if it came before its
+// worker did and waits, this is the answer. So nothing is counted twice.
+void Broker::adopt_request(Session& session) {
+  auto& slot = asked_[key_of(session.client, session.request)];
+  if (!slot) {
+    slot = std::make_unique<Asked>();
+    slot->client = session.client;
+    slot->id = session.request;
+    slot->service_name = session.seat->service->name;
+    slot->arrived = now_;
+    bind(*slot, session, "its worker held it before this broker knew");
+  } else if (slot->stage == Asked::Stage::waiting) {
+    unqueue(*slot);
+    bind(*slot, session, "its worker held it before this broker knew");
+    send_grant(*slot);
+  } else if (!session.open) {
+    // The request was answered otherwise meanwhile, and nobody has come for this one.
+    send(session.worker->address, Release{.session = session.id});
+  }
+}
+
+}  // namespace pointsman::broker

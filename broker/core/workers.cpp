@@ -1,0 +1,430 @@
+// Workers at the broker: registrations, leases, figures.
+#include <algorithm>
+
+#include "broker/core/broker.hpp"
+#include "protocol/digest.hpp"
+#include "protocol/ticket.hpp"
+
+namespace pointsman::broker {
+
+namespace {
+
+Milliseconds in_ms(Duration duration) { return std::chrono::duration_cast<Milliseconds>(duration); }
+Milliseconds in_ms(Instant instant) { return in_ms(instant.time_since_epoch()); }
+
+}  // namespace
+
+std::optional<Fault> Broker::fault_of(const Register& message) const {
+  const std::string_view endpoint = message.endpoint;
+  const auto scheme = endpoint.find("://");
+  if (scheme == std::string_view::npos || scheme == 0 || scheme + 3 == endpoint.size()) {
+    return Fault{Code::bad_endpoint, "endpoint \"" + message.endpoint + "\" is not of the form scheme://address"};
+  }
+  const auto kind = endpoint.substr(0, scheme);
+  if (message.direct == Direct::pointsman && kind != "tcp" && kind != "ipc") {
+    return Fault{Code::bad_endpoint, "the direct link runs over tcp:// or ipc://, not " + std::string(kind) + "://"};
+  }
+  const auto address = endpoint.substr(scheme + 3);
+  if (kind != "ipc" && (address.starts_with("*") || address.starts_with("0.0.0.0") || address.starts_with("[::]") ||
+                        address.ends_with(":*") || address.ends_with(":0"))) {
+    return Fault{Code::bad_endpoint, "no client can connect to \"" + message.endpoint + "\": advertise an address"};
+  }
+  for (std::size_t i = 0; i < message.services.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (message.services[i].service == message.services[j].service) {
+        return Fault{Code::bad_message, "services names \"" + message.services[i].service + "\" twice"};
+      }
+    }
+  }
+  if (shutting_down_) return Fault{Code::shutting_down, "the broker is stopping"};
+  const auto holder = workers_by_name_.find(message.worker);
+  if (holder == workers_by_name_.end()) {
+    if (workers_.size() >= options_.workers_max) {
+      return Fault{Code::limit_reached, "workers_max is " + std::to_string(options_.workers_max)};
+    }
+  } else if (holder->second->instance != message.instance && !holder->second->suspect()) {
+    return Fault{Code::name_taken, "worker \"" + message.worker + "\" is alive as another instance"};
+  }
+  std::size_t fresh = 0;
+  for (const Offer& offer : message.services) fresh += !services_.contains(offer.service);
+  if (services_.size() + fresh > options_.services_max) {
+    return Fault{Code::limit_reached, "services_max is " + std::to_string(options_.services_max)};
+  }
+  return std::nullopt;
+}
+
+void Broker::on(const Address& from, const Register& message) {
+  if (const auto fault = fault_of(message)) {
+    const char* remedy = fault->code == Code::name_taken      ? "give each worker a name of its own, or stop the other"
+                         : fault->code == Code::limit_reached ? "raise the limit in the broker's configuration"
+                                                              : "";
+    return refuse(from, Register::op, fault->code, fault->reason, remedy);
+  }
+  if (const auto old = workers_by_name_.find(message.worker); old != workers_by_name_.end()) {
+    const bool same = old->second->instance == message.instance;
+    strike_off(*old->second, Happening::left, same ? "registered anew" : "replaced by another instance",
+               same ? &message : nullptr);
+  }
+  auto owned = std::make_unique<Worker>();
+  Worker& worker = *owned;
+  worker.name = message.worker;
+  worker.instance = message.instance;
+  worker.lease = next_id();
+  worker.address = from;
+  worker.slots = message.slots;
+  worker.endpoint = message.endpoint;
+  worker.direct = message.direct;
+  worker.key = message.key;
+  worker.ticket_key = ticket_key(options_.master, worker.lease);
+  worker.registered = now_;
+  worker.completed = message.completed;
+  worker.busy = message.busy_ms;
+  worker.draining = message.draining;
+  worker.mode = message.draining ? DrainMode::drain : DrainMode::resume;
+  // A newcomer starts at the mean: from zero it would get everything until it had caught up.
+  const std::uint64_t mean = workers_.empty() ? 0 : total_charge_ / workers_.size();
+  worker.charge = std::max(mean, static_cast<std::uint64_t>(message.busy_ms.count()) * 1000);
+  total_charge_ += worker.charge;
+  set_lease(worker, message.lease_ms);
+  workers_by_name_.emplace(worker.name, &worker);
+  workers_by_peer_.emplace(from.peer, &worker);
+  workers_.emplace(worker.lease, std::move(owned));
+  add_seats(worker, message);
+  worker_timers_.insert(worker);
+  retime(worker);
+  count("registrations");
+
+  const bool endless = worker.term == Duration{0};
+  send(from, Registered{.worker = worker.name,
+                        .lease = worker.lease,
+                        .term_ms = endless ? forever : in_ms(worker.term),
+                        .heartbeat_ms = in_ms(worker.heartbeat),
+                        .epoch = options_.epoch,
+                        .key = worker.ticket_key,
+                        .now_ms = in_ms(now_)});
+  for (const Held& held : message.sessions) adopt(worker, held);
+  refresh(worker);
+  for (const auto& seat : worker.seats) {
+    emit(Happening::registered, {.service = seat->service->name, .worker = worker.name, .detail = worker.endpoint});
+  }
+  for (const auto& seat : worker.seats) match(*seat->service);
+}
+
+void Broker::set_lease(Worker& worker, Milliseconds wish) {
+  const Instant now = now_ - forgiven_;
+  if (wish == forever && options_.lease_forever) {
+    worker.heartbeat = options_.lease / static_cast<std::int64_t>(options_.heartbeats);
+    return;
+  }
+  Duration term = wish == forever ? options_.lease_max : Duration(wish);
+  if (wish.count() == 0) term = options_.lease;
+  worker.term = std::clamp(term, options_.lease_min, options_.lease_max);
+  worker.heartbeat = worker.term / static_cast<std::int64_t>(options_.heartbeats);
+  worker.ends = now + worker.term + std::chrono::duration_cast<Duration>(worker.term * options_.grace);
+  worker.struck_off = worker.ends + worker.term;
+}
+
+void Broker::add_seats(Worker& worker, const Register& message) {
+  for (const Offer& offer : message.services) {
+    Service* service = need_service(offer.service);
+    MUST(service);  // fault_of() saw to the bound
+    auto seat = std::make_unique<Seat>();
+    seat->worker = &worker;
+    seat->service = service;
+    seat->name = worker.name;
+    seat->order = ++orders_;
+    seat->weight = offer.weight;
+    seat->slots = offer.slots == 0 ? worker.slots : std::min(offer.slots, worker.slots);
+    seat->room = seat->slots;
+    seat->index = service->seats.size();
+    service->seats.push_back(seat.get());
+    if (service->settings.slow_start > Duration{0}) ramp(*seat);
+    worker.seats.push_back(std::move(seat));
+  }
+}
+
+// Slow start: a newcomer's slots grow one by one over the service's slow_start (as HAProxy ramps maxconn).
+void Broker::ramp(Seat& seat) {
+  const Duration over = seat.service->settings.slow_start;
+  const Duration age = now_ - seat.worker->registered;
+  const std::uint64_t before = seat.room;
+  if (age >= over) {
+    seat.room = seat.slots;
+  } else {
+    const auto share = static_cast<std::uint64_t>(age.count()) * seat.slots / static_cast<std::uint64_t>(over.count());
+    seat.room = std::clamp<std::uint64_t>(share, 1, seat.slots);
+  }
+  if (seat.counted) {
+    seat.service->slots += seat.room;
+    seat.service->slots -= before;
+  }
+  if (seat.room == seat.slots) return;
+  // Rounded up, so that the next slot is there when the moment comes.
+  const auto next = (static_cast<std::uint64_t>(over.count()) * (seat.room + 1) + seat.slots - 1) / seat.slots;
+  seat.ramp_due = seat.worker->registered + Duration(next);
+  ramps_.emplace(std::pair(seat.ramp_due, seat.order), &seat);
+}
+
+Worker* Broker::under_lease(const Address& from, std::uint64_t lease, std::string_view about) {
+  const auto found = workers_.find(lease);
+  if (found == workers_.end()) {
+    refuse(from, about, Code::unknown_lease, "lease " + std::to_string(lease) + " is not, or no longer, held here",
+           "register anew, with the sessions that you hold", {.lease = lease});
+    return nullptr;
+  }
+  Worker& worker = *found->second;
+  move_peer(worker, from);
+  heard_from(worker);
+  return &worker;
+}
+
+void Broker::move_peer(Worker& worker, const Address& from) {
+  if (worker.address.peer != from.peer) {
+    const auto [first, last] = workers_by_peer_.equal_range(worker.address.peer);
+    workers_by_peer_.erase(std::find_if(first, last, [&](const auto& entry) { return entry.second == &worker; }));
+    workers_by_peer_.emplace(from.peer, &worker);
+  }
+  worker.address = from;
+}
+
+// Any message renews. The timer in the heap is left alone: it finds out when it comes up.
+void Broker::heard_from(Worker& worker) {
+  const Instant now = now_ - forgiven_;
+  if (worker.term != Duration{0}) {
+    worker.ends = now + worker.term + std::chrono::duration_cast<Duration>(worker.term * options_.grace);
+    worker.struck_off = worker.ends + worker.term;
+  }
+  worker.probe_ends = never;
+  if (!worker.silent && !worker.probing && !worker.unanswered) return;
+  const bool told = worker.silent || worker.unanswered;
+  if (worker.silent) --silent_;
+  worker.silent = worker.probing = worker.unanswered = false;
+  if (told) {
+    emit(Happening::restored, {.worker = worker.name, .detail = "heard from again"});
+    count("workers_restored");
+  }
+  refresh(worker);
+  for (const auto& seat : worker.seats) match(*seat->service);
+}
+
+// What is due next for a worker, on the lease clock.
+Instant Broker::due_of(const Worker& worker) {
+  return std::min({worker.silent ? worker.struck_off : worker.ends, worker.probe_ends, worker.hang_ends});
+}
+
+// Moves the worker's timer to what is due next, if that is earlier than it stands.
+void Broker::retime(Worker& worker) {
+  const Instant due = due_of(worker);
+  if (due >= worker.timer) return;
+  worker.timer = due;
+  worker_timers_.reorder(worker);
+}
+
+void Broker::worker_due(Worker& worker) {
+  const Instant now = now_ - forgiven_;
+  if (worker.probe_ends <= now) {
+    worker.probe_ends = never;
+    suspect(worker, &Worker::unanswered, "it did not answer after a client had failed to reach it");
+  }
+  if (worker.hang_ends <= now) {
+    worker.hang_ends = never;
+    suspect(worker, &Worker::hung, "it holds sessions but shows no progress");
+  }
+  if (!worker.silent && worker.ends <= now) {
+    ++silent_;
+    suspect(worker, &Worker::silent, "its lease ran out without a heartbeat");
+  } else if (worker.silent && worker.struck_off <= now && !brake(worker)) {
+    count("leases_expired");
+    return strike_off(worker, Happening::expired, "its lease ran out");
+  }
+  worker.timer = due_of(worker);
+  worker_timers_.reorder(worker);
+}
+
+// Mass expiry: when most workers fall silent at once the fault is more likely here or between. They stay
+// suspect for three more terms, then go at 5 % of the fleet a second.
+bool Broker::brake(Worker& worker) {
+  const Instant now = now_ - forgiven_;
+  const bool mass = silent_ >= 3 && silent_ * 2 > workers_.size();
+  if (!mass) {
+    if (protect_since_ != never) {
+      protect_since_ = never;
+      emit(Happening::protect, {.detail = "off"});
+    }
+    return false;
+  }
+  if (protect_since_ == never) {
+    protect_since_ = now;
+    next_strike_ = now + 3 * worker.term;
+    count("protections");
+    emit(Happening::protect, {.detail = std::to_string(silent_) + " of " + std::to_string(workers_.size()) +
+                                        " workers are silent: none is struck off for now"});
+  }
+  if (now < next_strike_) {
+    worker.struck_off = next_strike_;
+    return true;
+  }
+  const auto a_second = std::max<std::uint64_t>(1, workers_.size() / 20);
+  next_strike_ = now + Duration(1'000'000 / static_cast<std::int64_t>(a_second));
+  return false;
+}
+
+void Broker::suspect(Worker& worker, bool Worker::*why, std::string reason) {
+  worker.*why = true;
+  worker.probing = false;
+  count("workers_suspected");
+  emit(Happening::suspected, {.worker = worker.name, .detail = std::move(reason)});
+  refresh(worker);
+}
+
+void Broker::on(const Address& from, const Heartbeat& message) {
+  Worker* worker = under_lease(from, message.lease, Heartbeat::op);
+  if (!worker) return;
+  charge(*worker, message.completed, message.busy_ms);
+  const bool moved = message.progress != worker->progress || message.used == 0;
+  worker->progress = message.progress;
+  if (moved) worker->hang_ends = never;
+  if (moved && worker->hung) {
+    worker->hung = false;
+    emit(Happening::restored, {.worker = worker->name, .detail = "it shows progress again"});
+    refresh(*worker);
+    for (const auto& seat : worker->seats) match(*seat->service);
+  }
+  if (worker->used > 0 && worker->hang_ends == never && !worker->hung) {
+    Duration hang = Duration::max();
+    for (const auto& seat : worker->seats) {
+      const Duration of = seat->service->settings.hang;
+      if (of > Duration{0}) hang = std::min(hang, of);
+    }
+    if (hang != Duration::max()) {
+      worker->hang_ends = now_ - forgiven_ + hang;
+      retime(*worker);
+    }
+  }
+  if (message.draining && !worker->draining) drain(*worker, DrainMode::drain);
+  send(from, Heard{.lease = worker->lease, .beat = message.beat, .applied = worker->applied, .now_ms = in_ms(now_)});
+  compare(*worker, message);
+}
+
+// The figures of both sides must agree once nothing is under way; if they do not twice in a row, the worker is
+// asked for the whole list.
+void Broker::compare(Worker& worker, const Heartbeat& message) {
+  const bool seen_all = message.seen >= worker.assigned || worker.assigned_at + 2 * worker.heartbeat < now_;
+  if (message.reported != worker.applied || !seen_all) return;
+  if (message.used == worker.used && message.digest == worker.digest) {
+    worker.differs = 0;
+  } else if (++worker.differs >= 2) {
+    worker.differs = 0;
+    count("syncs");
+    send(worker.address, Sync{.lease = worker.lease});
+  }
+}
+
+void Broker::charge(Worker& worker, std::uint64_t completed, Milliseconds busy) {
+  if (completed > worker.completed) {
+    worker.completed = completed;
+    worker.last_done = ++done_ranks_;
+  }
+  if (busy > worker.busy) {
+    const auto more = static_cast<std::uint64_t>((busy - worker.busy).count()) * 1000;
+    worker.busy = busy;
+    worker.charge += more;
+    total_charge_ += more;
+  }
+}
+
+void Broker::on(const Address& from, const Leave& message) {
+  const auto found = workers_.find(message.lease);
+  if (found != workers_.end()) {
+    count("leaves");
+    strike_off(*found->second, Happening::left, message.reason.empty() ? "it left" : message.reason);
+  }
+  // A lease that is gone already was left before: the answer had been lost.
+  send(from, Left{.lease = message.lease});
+}
+
+void Broker::on(const Address& from, const Drain& message) {
+  const auto found = workers_by_name_.find(message.worker);
+  if (found == workers_by_name_.end()) {
+    return refuse(from, Drain::op, Code::unknown_worker, "no worker \"" + message.worker + "\" is registered",
+                  "see: pointsman ls workers");
+  }
+  Worker& worker = *found->second;
+  const std::uint64_t used = worker.used;
+  send(worker.address, message);
+  if (message.mode == DrainMode::forget) {
+    strike_off(worker, Happening::left, "forgotten by an operator");
+  } else {
+    drain(worker, message.mode);
+  }
+  send(from, Drained{.worker = message.worker, .mode = message.mode, .used = used});
+}
+
+void Broker::drain(Worker& worker, DrainMode mode) {
+  worker.mode = mode;
+  const bool draining = mode != DrainMode::resume;
+  if (worker.draining == draining) return;
+  worker.draining = draining;
+  emit(draining ? Happening::draining : Happening::resumed, {.worker = worker.name});
+  refresh(worker);
+  for (const auto& seat : worker.seats) match(*seat->service);
+}
+
+// Takes the worker and its sessions off the list. With a `successor`, its own registration anew, the sessions that
+// this one lists are left without a worker, for adopt() to attach.
+void Broker::strike_off(Worker& worker, Happening how, const std::string& reason, const Register* successor) {
+  std::vector<std::uint64_t> go_on;
+  if (successor) {
+    for (const Held& held : successor->sessions) go_on.push_back(held.session);
+    std::sort(go_on.begin(), go_on.end());
+  }
+  while (Session* session = worker.sessions.first()) {
+    if (std::binary_search(go_on.begin(), go_on.end(), session->id)) {
+      detach(*session);
+    } else {
+      close(*session, Ending::lost, successor ? "its worker no longer holds it" : reason);
+    }
+  }
+  for (const auto& seat : worker.seats) {
+    Service& service = *seat->service;
+    if (Chooser::contains(*seat)) service.chooser.remove(*seat);
+    if (seat->counted) service.slots -= seat->room;
+    service.seats[seat->index] = service.seats.back();
+    service.seats[seat->index]->index = seat->index;
+    service.seats.pop_back();
+    ramps_.erase({seat->ramp_due, seat->order});
+    emit(how, {.service = service.name, .worker = worker.name, .detail = reason});
+    maybe_erase(service);
+  }
+  if (worker.silent) --silent_;
+  total_charge_ -= worker.charge;
+  worker_timers_.erase(worker);
+  workers_by_name_.erase(worker.name);
+  const auto [first, last] = workers_by_peer_.equal_range(worker.address.peer);
+  workers_by_peer_.erase(std::find_if(first, last, [&](const auto& entry) { return entry.second == &worker; }));
+  workers_.erase(worker.lease);
+}
+
+// Brings what the policies see of a worker in line with its state, after any change to it.
+void Broker::refresh(Worker& worker) {
+  for (const auto& seat : worker.seats) refresh(*seat);
+}
+
+void Broker::refresh(Seat& seat) {
+  const Worker& worker = *seat.worker;
+  Service& service = *seat.service;
+  seat.connections = worker.used;
+  seat.busy = worker.charge + worker.used * static_cast<std::uint64_t>(service.mean_session);
+  seat.completed = worker.last_done;
+  const bool counted = seat.counted;
+  seat.counted = worker.available();
+  if (seat.counted && !counted) service.slots += seat.room;
+  if (!seat.counted && counted) service.slots -= seat.room;
+  const bool room = seat.counted && worker.used < worker.slots && seat.used < seat.room;
+  const bool listed = Chooser::contains(seat);
+  if (room && listed) service.chooser.touch(seat);
+  if (room && !listed) service.chooser.add(seat);
+  if (!room && listed) service.chooser.remove(seat);
+}
+
+}  // namespace pointsman::broker
