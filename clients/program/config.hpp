@@ -1,0 +1,22 @@
+// Config: the configuration file, TOML.
+//
+//   [broker]                      every key of broker::Options, and clients, workers, insecure, drain
+//   [[service]] name = "zip"      policy, queue_max, slow_start, aging, hang; name = "*": of those not listed
+//   [client] broker, timeout
+//   [worker] broker
+
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "clients/program/problem.hpp"
+#include "clients/program/settings.hpp"
+
+namespace pointsman::program {
+
+// Reads `path` into `settings` and notes the origins, "FILE:LINE". The problem names every mistake in the file,
+// each with its line, column, the line itself and a caret.
+std::optional<Problem> read_config(const std::string& path, Settings& settings);
+
+}  // namespace pointsman::program

@@ -1,0 +1,84 @@
+// Settings: what the program was told by flag, environment and file, and where each value came from.
+//
+// Every setting has one name, `section.key`, in the file, in `config show` and in errors. A flag goes before the
+// environment, that before the file, that before the default.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "broker/shell.hpp"
+#include "clients/program/problem.hpp"
+#include "protocol/names.hpp"
+
+namespace pointsman::program {
+
+struct Settings {
+  broker::ShellOptions broker{.clients = std::string(default_clients_endpoint),
+                              .workers = std::string(default_workers_endpoint)};
+  std::string client_broker{default_clients_endpoint};
+  Milliseconds client_timeout = forever;  // of a whole command
+  std::string worker_broker{default_workers_endpoint};
+
+  std::string file;                           // that was read; empty: none
+  std::map<std::string, std::string> origin;  // by name; what is not listed is a default
+};
+
+// Where a value is kept. An endpoint is a text that must name one.
+struct Endpoint {
+  std::string* text;
+};
+using Slot = std::variant<Endpoint, Duration*, Milliseconds*, std::uint64_t*, double*, bool*, Policy*>;
+
+// One setting of `Owner`. The bounds are milliseconds for durations.
+template <class Owner>
+struct Key {
+  std::string_view name;
+  Slot (*slot)(Owner&);
+  std::string_view help;
+  std::uint64_t min = 0;
+  std::uint64_t max = 0;
+  bool endless = false;  // a duration that may be `forever`
+};
+
+// Of the program: [broker], [client] and [worker].
+std::span<const Key<Settings>> setting_keys();
+
+// Of one service: the keys of a [[service]] table beside `name`.
+std::span<const Key<broker::ServiceSettings>> service_keys();
+
+// Takes over a value as it is written; a sentence and its remedy if it cannot be.
+struct Wrong {
+  std::string what;
+  std::string remedy;
+};
+std::optional<Wrong> assign(const Slot& slot, std::string_view text, std::uint64_t min, std::uint64_t max,
+                            bool endless);
+
+// As it would be written.
+std::string shown(const Slot& slot);
+
+// A value given on the command line: the setting's name, the flag as the user knows it, the text.
+struct Flag {
+  std::string setting;
+  std::string flag;
+  std::string text;
+};
+
+// Reads everything. `file` is what --config says, empty without it. `environment` is getenv, or a test's.
+using Environment = std::function<const char*(const char*)>;
+Or<Settings> load_settings(const std::vector<Flag>& flags, const std::string& file,
+                           const Environment& environment);
+
+// What of several settings does not fit together.
+std::optional<Problem> contradiction(const Settings& settings);
+
+}  // namespace pointsman::program
