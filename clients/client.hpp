@@ -32,7 +32,7 @@ namespace pointsman {
 // A refusal or failure. `code` tells programs which; what() tells people, with the remedy.
 class POINTSMAN_API Error : public std::runtime_error {
  public:
-  Error(Code code, const std::string& what) : std::runtime_error(what), code(code) {}
+  Error(Code why, const std::string& what) : std::runtime_error(what), code(why) {}
 
   Code code;
   Milliseconds retry{0};  // hint: try again no sooner

@@ -43,8 +43,8 @@ struct WorkerOptions {
 // Thrown by serve() when the broker refuses the registration for good, and by the function to fail a call.
 class POINTSMAN_API WorkFailed : public std::runtime_error {
  public:
-  explicit WorkFailed(const std::string& reason, int exit = 0, std::string detail = {})
-      : std::runtime_error(reason), exit(exit), detail(std::move(detail)) {}
+  explicit WorkFailed(const std::string& reason, int with_exit = 0, std::string with_detail = {})
+      : std::runtime_error(reason), exit(with_exit), detail(std::move(with_detail)) {}
   int exit;            // 0 to 255, told to the client
   std::string detail;  // told to the client, cut to its last 8 KiB
 };
