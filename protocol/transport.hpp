@@ -2,14 +2,16 @@
 //
 // A message is: return envelope, body, payload frames. On a listener (ROUTER) everything up to and including
 // the first empty frame is the envelope and is echoed in front of the answer; where there is no empty frame
-// the first frame is the body. So REQ, REQ with CORRELATE and RELAXED, and bare DEALER peers all work.
+// the first frame is the body. So REQ, REQ with CORRELATE and RELAXED, and bare DEALER peers all work. A
+// connection (DEALER) puts one empty frame in front of what it sends and takes answers with or without.
 //
-// One thread owns a Transport; only wake() may be called from others. Errors of the world (cannot bind)
-// are thrown as TransportError. A send never blocks: what a full peer cannot take waits in its outbox, and
-// a peer whose outbox is full is Gone.
+// One thread at a time uses a Transport; only wake() may be called from others. Errors of the world (cannot
+// bind) are thrown as TransportError. A send never blocks: what a full peer cannot take waits in its outbox,
+// and a peer whose outbox is full is Gone.
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,66 +20,73 @@
 #include <variant>
 
 #include "protocol/machine.hpp"
+#include "protocol/system.hpp"
 
 namespace pointsman {
 
+// what() names the endpoint, the problem and the remedy.
 struct TransportError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Bounds of one socket. The defaults fit links to a broker, which carry no payload.
 struct TransportLimits {
   std::size_t body_bytes = limits::body_bytes;
-  std::size_t message_bytes = 256 * 1024;  // one frame, as libzmq bounds it (ZMQ_MAXMSGSIZE)
-  std::size_t outbox = 64;                 // messages that wait for one slow peer
-  int send_queue = 64;                     // ZMQ_SNDHWM
-  int receive_queue = 64;                  // ZMQ_RCVHWM
-  int handshake_ms = 3000;
+  std::size_t payload_frames = 0;
+  std::size_t payload_bytes = 0;
+  // One frame, as libzmq bounds it (ZMQ_MAXMSGSIZE): the connection of a peer that sends a larger one is
+  // closed. What is larger than the bounds above but not than this is answered.
+  std::size_t message_bytes = 2 * limits::body_bytes;
+  std::size_t outbox = 4096;                  // messages that wait for one slow peer
+  std::size_t outbox_bytes = 4 * 1024 * 1024;  // and their size; one message may always wait
+  int send_queue = 64;                        // ZMQ_SNDHWM
+  int receive_queue = 64;                     // ZMQ_RCVHWM
+  int handshake_ms = 3000;                    // for a peer to say that it speaks ZMTP
 };
 
-// Steady time in microseconds since this process started to use it, never zero.
-Instant now();
-
-// Unix time in microseconds: a broker's epoch.
-std::uint64_t unix_microseconds();
-
-// 128 random bits in hexadecimal; 32 random bytes; from the system.
-std::string random_name();
-Bytes random_key();
+// The bounds of a direct link, between a client and a worker.
+TransportLimits direct_limits();
 
 using Incoming = std::variant<Received, Garbled, Gone>;
 
 class Transport {
  public:
   Transport();
-  ~Transport();
+  ~Transport();  // gives what was sent at most 100 ms to leave
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
   // Binds a ROUTER and returns the endpoint that it really has (`tcp://127.0.0.1:*` gets a port). Refuses
   // schemes other than tcp and ipc, and tcp that is not loopback unless `insecure`.
-  std::string listen(Door door, const std::string& endpoint, const TransportLimits& limits, bool insecure = false);
+  std::string listen(Door door, const std::string& endpoint, const TransportLimits& limits,
+                     bool insecure = false);
 
-  // Connects a DEALER and returns its peer number, for Address::peer. Never blocks.
+  // Connects a DEALER and returns its peer number, for Address::peer. Never blocks; what is sent before the
+  // connection stands waits in the outbox. Throws for what can never be connected to: where the endpoint came
+  // from a peer, catch that.
   std::uint64_t connect(Door door, const std::string& endpoint, const TransportLimits& limits);
 
-  // Closes one connection made by connect(); what it had not sent is dropped.
+  // Closes one connection made by connect(). What was sent before has 100 ms to leave; what waited in the
+  // outbox is dropped.
   void disconnect(std::uint64_t peer);
 
   // Waits until `until`, a message, a watched descriptor or wake(). Messages go to `sink`, at most 16 a
-  // socket and turn; returns what became readable among the watched descriptors by calling their handlers.
-  void turn(Instant until, const std::function<void(Incoming&&)>& sink);
+  // socket and turn; the handlers of readable watched descriptors are called. Both may use the transport,
+  // except turn(). True if more messages are there already: another turn() will not wait.
+  bool turn(Instant until, const std::function<void(Incoming&&)>& sink);
 
-  // Sends, or queues in the peer's outbox. What became Gone is told at the next turn.
+  // Sends, or queues in the peer's outbox. What became Gone is told at the next turn. Messages through
+  // Door::broker leave within two seconds or not at all: they are never for the broker's next life.
   void send(const Send& action);
 
   // True if `to` would have to queue: a producer of many parts should wait for turn() to drain it.
   bool congested(const Address& to) const;
 
-  // Calls `handler` in turn() whenever `descriptor` is readable.
+  // Calls `handler` in turn() whenever `descriptor` is readable. Unwatch before closing it.
   void watch(int descriptor, std::function<void()> handler);
   void unwatch(int descriptor);
 
-  // Ends a turn() that waits. From any thread.
+  // Ends a turn() that waits, or the next one. From any thread.
   void wake();
 
  private:
