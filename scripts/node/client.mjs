@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+// client.mjs SERVICE TEXT: asks the broker for a worker, calls it directly, releases it. Nothing but PROTOCOL.md.
+import { randomUUID } from 'node:crypto'
+import { encode, decode } from '@msgpack/msgpack'
+import { Dealer } from 'zeromq'
+
+const link = endpoint => {
+  const socket = new Dealer({ linger: 0, receiveTimeout: 10_000 })
+  socket.connect(endpoint)
+  return socket
+}
+
+// Sends a message and returns its answer: the body and all payload frames.
+const ask = async (socket, message, ...payload) => {
+  await socket.send(['', encode(message), ...payload])
+  for (const frames = []; ;) {
+    const [, body, ...more] = await socket.receive()
+    const answer = decode(body)
+    frames.push(...more)
+    if (['refused', 'failed'].includes(answer.op)) throw new Error(`${answer.code}: ${answer.reason}`)
+    if (!answer.more) return [answer, frames]
+  }
+}
+
+const [service, text] = process.argv.slice(2)
+const broker = link(process.env.POINTSMAN_BROKER ?? 'tcp://127.0.0.1:5570')
+const [grant] = await ask(broker, { op: 'request', id: randomUUID(), service, wait_ms: 5000 })
+const { session, ticket } = grant
+const worker = link(grant.endpoint)
+const [, frames] = await ask(worker, { op: 'call', session, number: 1, ticket }, text)
+await ask(worker, { op: 'release', session })
+process.stdout.write(Buffer.concat(frames))
+process.exit()

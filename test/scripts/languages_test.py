@@ -1,0 +1,119 @@
+#!/usr/bin/python3
+"""The scripts in other languages against the real program: languages_test.py python|node PROGRAM.
+
+Each language's client meets the side car, each language's worker meets `pointsman call`, and both meet each other.
+Exits with 77, which ctest counts as skipped, when Node or its modules are not there.
+"""
+import os, pathlib, shutil, signal, subprocess, sys, unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+from house import Failure, House, Link, until
+
+COMMANDS = {
+    "python": (["/usr/bin/python3", "scripts/python/client.py"], ["/usr/bin/python3", "scripts/python/worker.py"], str.upper),
+    "node": (["node", "scripts/node/client.mjs"], ["node", "scripts/node/worker.mjs"], lambda text: text[::-1]),
+}
+
+
+class Scripts(unittest.TestCase):
+    def setUp(self):
+        os.chdir(ROOT)
+        self.house = House(PROGRAM)
+        self.addCleanup(self.house.close)
+        self.house.broker()
+        self.control = Link(self.house.clients)
+
+    def run_(self, *command):
+        return subprocess.run(command, env=self.house.environment, capture_output=True, text=True, timeout=30)
+
+    def figures(self, subject, key):
+        rows = self.control.ask({"op": "list", "of": subject}).get(subject, [])
+        return [row.get(key, 0) for row in rows]
+
+    def nothing_held(self):
+        until(lambda: not any(self.figures("services", "used")), 10, "no session is held any more")
+
+    def test_the_client_is_served_by_a_program_behind_the_side_car(self):
+        self.house.worker("rev", "--service", "reverse", "--", "rev")
+        result = self.run_(*CLIENT, "reverse", "stressed")
+        self.assertEqual((result.stdout.strip(), result.returncode), ("desserts", 0), result.stderr)
+        self.nothing_held()
+
+    def test_the_client_says_why_it_was_refused(self):
+        result = self.run_(*CLIENT, "nobody", "hello")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("unknown-service", result.stderr)
+
+    def test_the_worker_serves_the_command_line(self):
+        self.house.start("worker", *WORKER, "change")
+        for text in ("one", "two", "three"):
+            result = self.run_(self.house.program, "call", "change", text)
+            self.assertEqual((result.stdout.strip(), result.returncode), (CHANGED(text), 0), result.stderr)
+        self.nothing_held()
+        until(lambda: self.figures("workers", "completed") == [3], 10, "three completed sessions told by heartbeat")
+
+    def test_client_and_worker_meet(self):
+        self.house.start("worker", *WORKER, "change", "2")
+        result = self.run_(*CLIENT, "change", "a b c")
+        self.assertEqual((result.stdout, result.returncode), (CHANGED("a b c"), 0), result.stderr)
+
+    def test_the_worker_takes_no_ticket_but_a_good_one(self):
+        self.house.start("worker", *WORKER, "change")
+        grant = self.control.ask({"op": "request", "id": "1", "service": "change"})
+        worker = Link(grant["endpoint"])
+        forged = bytearray(grant["ticket"])
+        forged[20] ^= 1
+        call = {"op": "call", "session": grant["session"], "number": 1}
+        for ticket, code in ((bytes(forged), "bad-ticket"), (b"short", "bad-ticket"), (None, "unknown-session")):
+            worker.tell({**call, **({"ticket": ticket} if ticket else {})}, b"x")
+            answer, _ = worker.hear(5000)
+            self.assertEqual((answer["op"], answer["code"]), ("refused", code), answer)
+        worker.tell({**call, "ticket": grant["ticket"]}, b"good")
+        answer, payload = worker.hear(5000)
+        self.assertEqual((answer["op"], payload), ("reply", [CHANGED("good").encode()]))
+        self.assertEqual(worker.ask({"op": "release", "session": grant["session"]})["op"], "released")
+        worker.tell({**call, "ticket": grant["ticket"]}, b"again")
+        answer, _ = worker.hear(5000)
+        self.assertEqual((answer["op"], answer["code"]), ("refused", "used-ticket"))
+        self.nothing_held()
+
+    def test_the_worker_answers_garbage(self):
+        endpoint = dict(word.split("=", 1) for word in self.house.start("worker", *WORKER, "change").split()[1:])["endpoint"]
+        link = Link(endpoint)
+        for garbage in (b"\xc1", b"{", b"\x80", b""):
+            link.socket.send_multipart([b"", garbage])
+            answer, _ = link.hear(5000)
+            self.assertEqual((answer["op"], answer["code"]), ("refused", "bad-message"), garbage)
+        self.assertEqual(self.run_(*CLIENT, "change", "still here").returncode, 0)
+
+    def test_the_worker_comes_back_to_a_new_broker_with_its_open_session(self):
+        self.house.start("worker", *WORKER, "change")
+        grant = self.control.ask({"op": "request", "id": "1", "service": "change"})
+        worker = Link(grant["endpoint"])
+        worker.ask({"op": "open", "ticket": grant["ticket"]})
+        self.house.running["broker"].send_signal(signal.SIGKILL)
+        self.house.stop("broker")
+        self.house.broker()
+        self.control = Link(self.house.clients)
+        until(lambda: self.figures("sessions", "session") == [grant["session"]], 30, "the new broker knows the session")
+        worker.tell({"op": "call", "session": grant["session"], "number": 1}, b"on")
+        _, payload = worker.hear(5000)
+        self.assertEqual(payload, [CHANGED("on").encode()])
+        worker.ask({"op": "release", "session": grant["session"]})
+        self.nothing_held()
+
+    def test_the_worker_leaves_when_it_is_told_to_stop(self):
+        self.house.start("worker", *WORKER, "change")
+        self.assertEqual(self.house.stop("worker"), 0)
+        until(lambda: self.figures("workers", "worker") == [], 5, "the worker is off the list")
+
+
+if __name__ == "__main__":
+    language, PROGRAM = sys.argv[1:]
+    CLIENT, WORKER, CHANGED = COMMANDS[language]
+    if language == "node":
+        if not shutil.which("node") or not (ROOT / "scripts/node/node_modules").is_dir():
+            print("skipped: no node, or no modules (scripts/setup --node)")
+            sys.exit(77)
+    unittest.main(argv=sys.argv[:1], verbosity=2)

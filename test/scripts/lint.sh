@@ -1,0 +1,12 @@
+#!/bin/sh
+# Shell scripts pass shellcheck; Python compiles. Exits with 77, which ctest counts as skipped, without shellcheck.
+set -eu
+cd "$(dirname "$0")/../.."
+PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 - <<'PYTHON'
+import pathlib
+for file in [*pathlib.Path("scripts").rglob("*.py"), pathlib.Path("scripts/spawn"), *pathlib.Path("test").rglob("*.py")]:
+    if "node_modules" not in file.parts:
+        compile(file.read_text(), file, "exec")
+PYTHON
+command -v shellcheck >/dev/null || { echo "skipped: no shellcheck (scripts/setup --dev)"; exit 77; }
+shellcheck scripts/setup scripts/demo scripts/test scripts/shell/*.sh .ci/run test/*/*.sh
