@@ -1,0 +1,103 @@
+// What a worker core is told and what it says. workers/core/worker.hpp says what it makes of it.
+//
+// Whoever drives the core runs the work: it gets each call once, as Serve, and owes exactly one end of it: an
+// Answered without `more`, or a FailedCall. It owes that for abandoned calls, too, for the slot is taken until
+// the work has really ended. The next call of a session is served only then.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/machine.hpp"
+
+namespace pointsman::workers {
+
+// ---------------------------------------------------------------------------------------------------
+// Events
+
+// An answer to a call, or with `more` a part of it. Ignored if nobody wants it any more.
+struct Answered {
+  std::uint64_t session = 0;
+  std::uint64_t number = 0;
+  Payload payload;
+  bool more = false;
+};
+
+// The work of a call failed.
+struct FailedCall {
+  std::uint64_t session = 0;
+  std::uint64_t number = 0;
+  Code code = Code::failed;
+  std::string reason;      // cut to limits::text
+  std::uint64_t exit = 0;  // 0 to 255
+  std::string detail;      // cut to its last limits::detail bytes
+};
+
+// Work moved on by so much, in any unit; what parts and answers show needs not be said.
+struct Progressed {
+  std::uint64_t more = 1;
+};
+
+// Takes no more sessions from the broker; goes on with those that it has.
+struct Quiesce {};
+
+// Drains, then leaves, then Done. With `now` sessions are not waited for: they end, their calls are abandoned.
+struct Stop {
+  bool now = false;
+};
+
+using Event = std::variant<Elapsed, Received, Garbled, Gone, Answered, FailedCall, Progressed, Quiesce, Stop>;
+
+// ---------------------------------------------------------------------------------------------------
+// Actions. Send's address is Address{Door::broker} for the broker, and for clients where their message came from.
+
+// The lease is held: for the first time, or anew.
+struct Enrolled {
+  std::uint64_t lease = 0;
+};
+
+// Work to do.
+struct Serve {
+  std::uint64_t session = 0;
+  std::uint64_t number = 0;
+  std::string service;
+  std::string client;
+  Milliseconds limit{0};  // the client waits this long from now; 0: it does not say
+  Payload payload;
+};
+
+// Nobody wants the answer any more: stop the work, then end it as above.
+struct Abandoned {
+  std::uint64_t session = 0;
+  std::uint64_t number = 0;
+};
+
+// A session begins, by a client's ticket or, with direct=own, by assignment.
+struct SessionBegan {
+  std::uint64_t session = 0;
+  std::string service;
+  std::string client;
+};
+
+struct SessionOver {
+  std::uint64_t session = 0;
+  Ending ending = Ending::released;
+};
+
+// The connection to the broker is to be replaced by a new one.
+struct Reconnect {};
+
+// It has left, or was refused for good (code and reason say why). No action follows; every event is ignored.
+struct Done {
+  Code code = Code::none;
+  std::string reason;
+  std::string remedy;
+};
+
+using Action = std::variant<Send, Enrolled, Serve, Abandoned, SessionBegan, SessionOver, Reconnect, Done>;
+using Actions = std::vector<Action>;
+
+}  // namespace pointsman::workers

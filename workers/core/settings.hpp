@@ -1,0 +1,45 @@
+// What a worker core may be told: who it is, what it offers, and every bound and time of it, with its default.
+
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "protocol/machine.hpp"
+
+namespace pointsman::workers {
+
+struct WorkerSettings {
+  // Given by the shell.
+  std::string name;           // unique at the broker; 1 to limits::name bytes
+  std::string instance;       // random, new with every start
+  std::vector<Offer> offers;  // 1 to limits::services, no service twice
+  std::uint64_t slots = 1;    // 1 to limits::slots
+  std::string endpoint;       // where clients come
+  Direct direct = Direct::pointsman;
+  Milliseconds lease{0};      // wished; 0: the broker's default; `forever`
+  std::string key;            // public key, Z85
+  std::uint64_t seed = 1;     // of the jitter
+
+  // Registering.
+  Duration patience{0};  // refused, or not answered at all at the start, for longer than this: Done. 0: for ever
+  Duration retry{std::chrono::milliseconds(500)};  // an unanswered or refused registration is repeated after this,
+  Duration retry_max{std::chrono::seconds(5)};     // then after twice as long each time; plus or minus a fifth
+  Duration farewell{std::chrono::milliseconds(500)};  // an unanswered `leave` is repeated after this
+  int farewells = 3;                                  // and given up after so many
+
+  // Sessions.
+  Duration term{std::chrono::seconds(30)};  // of a session whose ticket names none
+  Duration ticket_memory{std::chrono::minutes(1)};  // a former lease's key is kept for this, or its longest ticket
+
+  // Bounds.
+  std::size_t calls_max = 64;      // calls of one session that wait behind the running one
+  std::size_t used_max = 65'536;   // sessions that are over and whose tickets are remembered until they expire
+  std::size_t events_max = 16'384; // session events that are not applied: past it the worker registers anew
+  std::size_t keys_max = 8;        // leases whose tickets are known
+};
+
+}  // namespace pointsman::workers

@@ -1,0 +1,160 @@
+// The worker: a machine that holds a lease and serves sessions under it.
+//
+// It registers until it is taken, renews, opens sessions on tickets only, hands out their calls one at a time,
+// and reports to the broker what happened until the broker has applied it. It registers anew, with the sessions
+// that it holds, whenever the broker no longer knows its lease. Rules: protocol/PROTOCOL.md. Shape and thread
+// safety: protocol/machine.hpp. What it is told and says: workers/core/events.hpp.
+//
+// Cost of a message: O(log n) in sessions. Only a lost connection, a registration and a sync look at all of
+// them, at most limits::slots.
+
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "protocol/must.hpp"
+#include "workers/core/admission.hpp"
+#include "workers/core/events.hpp"
+#include "workers/core/session.hpp"
+#include "workers/core/settings.hpp"
+
+namespace pointsman::workers {
+
+class WorkerCore {
+ public:
+  explicit WorkerCore(WorkerSettings settings);
+
+  void step(Instant now, Event event, Actions& out);
+  Instant deadline() const;  // before the first step: at once
+  void check() const;
+
+  bool done() const { return stage_ == Stage::done; }
+  std::size_t sessions() const { return sessions_.size(); }
+
+ private:
+  enum class Stage : std::uint8_t { starting, registering, registered, leaving, done };
+
+  // worker.cpp: what comes in
+  void received(const Received& event);
+  void garbled(const Garbled& event);
+  void gone(const Gone& event);
+  void pass_time();
+  void send(Message message);  // to the broker
+  void send(const Address& to, Message message, Payload payload = {});
+  void refuse(const Address& to, std::string_view about, Code code, std::string reason, std::string remedy = {},
+              Refused more = {});
+  std::uint64_t chance();
+  Duration jitter(Duration around);  // plus or minus a fifth
+
+  // lease.cpp: registration, renewal, leaving
+  void on(const Registered& message);
+  void on(const Heard& message);
+  void on(const Probe& message);
+  void on(const Sync& message);
+  void on(const Drain& message);
+  void on(const Refused& message);
+  void on(const Left& message);
+  void enroll();
+  void register_anew();
+  void retry_later();
+  void renewed_at(Instant sent);
+  void beat();
+  void set_draining(bool draining);
+  void stop(bool now);
+  void leave_when_empty();
+  void leave();
+  void finish(Code code, std::string reason, std::string remedy = {});
+  std::vector<Held> held() const;
+
+  // reports.cpp: session events, until they are applied
+  void note(const Session& session, bool closed);
+  void report_new();
+  void report_unapplied();
+  void report(std::uint64_t first, std::uint64_t last);
+  void applied(std::uint64_t number);
+  std::uint64_t last_event() const { return first_event_ + events_.size() - 1; }
+
+  // sessions.cpp: from assignment to close
+  void on(const Assign& message);
+  void on(const Address& from, const Open& message);
+  void on(const Address& from, const Release& message);
+  void on(const Address& from, const Renew& message);
+  void released_by_broker(const Release& message);
+  void renewed_by_broker(const Renew& message);
+  Session* admit(const Address& from, std::string_view about, const Bytes& ticket, const std::string& client,
+                 std::uint64_t number);
+  Session* open_new(const Address& from, std::string_view about, const Admission::Admitted& admitted,
+                    std::size_t offer, const std::string& client, std::uint64_t number);
+  Session* bound(const Address& from, std::string_view about, std::uint64_t session, std::uint64_t number);
+  void move(Session& session, const Address& from, const Bytes& ticket);
+  Session& add(std::uint64_t id, std::size_t offer);
+  void begin(Session& session);
+  void restart_term(Session& session);
+  void retime(Session& session);
+  void due(Session& session);
+  void close(Session& session, Ending ending, Code code, const std::string& reason);
+  void remove(Session& session);
+  std::size_t offer_of(std::string_view service) const;
+
+  // calls.cpp: one at a time
+  void on(const Address& from, const Call& message, const Payload& payload);
+  void on(const Address& from, const Abandon& message);
+  void answered(Answered event);
+  void failed(FailedCall event);
+  void serve_next(Session& session);
+  void serve(Session& session, PendingCall call);
+  void ended(Session& session);
+  void abandon(Session& session);
+  void tell_failed(const Session& session, const PendingCall& call, Code code, const std::string& reason);
+
+  WorkerSettings settings_;
+  std::vector<std::uint64_t> fingerprints_;  // of the offers' services
+  std::vector<std::uint64_t> used_of_;       // sessions of each offer
+  std::uint64_t state_;                      // of chance()
+  Instant now_;
+  Actions* out_ = nullptr;  // of the current step
+
+  // Lease.
+  Stage stage_ = Stage::starting;
+  Instant next_;                // the next registration, heartbeat or farewell
+  Instant asked_;               // when the newest registration was sent
+  Instant run_since_;           // when the worker began to try to register
+  Instant enrolled_at_;
+  Duration retry_{0};
+  bool enrolled_once_ = false;
+  bool waiting_for_answer_ = false;  // of a registration
+  int farewells_ = 0;
+  std::uint64_t lease_ = 0;     // 0: none
+  Duration term_{0};            // 0: for ever
+  Duration heartbeat_{0};
+  Instant fence_;               // past it no session is opened
+  std::uint64_t beat_ = 0;
+  std::deque<std::pair<std::uint64_t, Instant>> beats_;  // not answered: number, when sent; at most 8
+  int unanswered_ = 0;          // heartbeats since the newest answer or connection
+  bool draining_ = false;
+  bool stopping_ = false;
+
+  // Figures.
+  std::uint64_t seen_ = 0;      // assignments
+  std::uint64_t digest_ = 0;
+  std::uint64_t progress_ = 0;
+  std::uint64_t completed_ = 0;
+  Duration busy_{0};
+  std::deque<SessionEvent> events_;  // not applied
+  std::uint64_t first_event_ = 1;    // number of the first of them
+  std::uint64_t reported_ = 0;       // number of the last one sent
+
+  // Sessions.
+  Admission admission_;
+  std::map<std::uint64_t, Session> sessions_;
+  std::set<std::pair<Instant, std::uint64_t>> timers_;  // by Session::timer
+};
+
+}  // namespace pointsman::workers
