@@ -115,6 +115,8 @@ class Broker {
   void enqueue(Asked& asked);
   void unqueue(Asked& asked);
   void match(Service& service);
+  void match(const Worker& worker);
+  bool match_first(Service& service);
   Asked* next_for(Service& service, Seat*& seat);
   void grant(Asked& asked, Seat& seat, std::size_t candidates);
   void bind(Asked& asked, Session& session, std::string reasoning);

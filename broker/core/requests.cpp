@@ -1,5 +1,6 @@
 // Requests at the broker: asking, waiting, granting.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "broker/core/broker.hpp"
@@ -199,14 +200,36 @@ void Broker::unqueue(Asked& asked) {
 
 // Grants free slots to those who wait. Called after anything that may have freed one.
 void Broker::match(Service& service) {
-  while (!shutting_down_ && !service.line.empty() && service.chooser.size() > 0) {
-    const std::size_t free = service.chooser.size();
-    Seat* seat = nullptr;
-    Asked* asked = next_for(service, seat);
-    if (!asked) return;
-    unqueue(*asked);
-    grant(*asked, *seat, free);
+  while (match_first(service)) {}
+}
+
+// The same for all services of a worker: they share its slots, so the request that comes first over all of
+// them is granted first. Otherwise a busy service would starve the others.
+void Broker::match(const Worker& worker) {
+  std::array<bool, limits::services> done{};
+  for (;;) {
+    std::size_t next = worker.seats.size();
+    for (std::size_t i = 0; i < worker.seats.size(); ++i) {
+      if (done[i] || worker.seats[i]->service->line.empty()) continue;
+      if (next == worker.seats.size() ||
+          worker.seats[i]->service->line.begin()->first < worker.seats[next]->service->line.begin()->first) {
+        next = i;
+      }
+    }
+    if (next == worker.seats.size()) return;
+    done[next] = !match_first(*worker.seats[next]->service);
   }
+}
+
+bool Broker::match_first(Service& service) {
+  if (shutting_down_ || service.line.empty() || service.chooser.size() == 0) return false;
+  const std::size_t free = service.chooser.size();
+  Seat* seat = nullptr;
+  Asked* asked = next_for(service, seat);
+  if (!asked) return false;
+  unqueue(*asked);
+  grant(*asked, *seat, free);
+  return true;
 }
 
 Asked* Broker::next_for(Service& service, Seat*& seat) {

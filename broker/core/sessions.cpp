@@ -96,7 +96,7 @@ void Broker::lapse_due() {
     count("reservations_lapsed");
     close(session, Ending::unused);
     refresh(worker);
-    for (const auto& seat : worker.seats) match(*seat->service);
+    match(worker);
   }
 }
 
@@ -170,7 +170,7 @@ void Broker::on(const Address& from, const Report& message) {
     send(worker->address, Sync{.lease = worker->lease});
   }
   refresh(*worker);
-  for (const auto& seat : worker->seats) match(*seat->service);
+  match(*worker);
 }
 
 // The worker's whole list takes the place of ours; only what was assigned after it had been written stays.
@@ -192,7 +192,7 @@ void Broker::on(const Address& from, const Holding& message) {
   }
   for (const Held& row : message.sessions) adopt(*worker, row);
   refresh(*worker);
-  for (const auto& seat : worker->seats) match(*seat->service);
+  match(*worker);
 }
 
 // A worker says that it holds a session: one of ours, one of a broker before us, or one that had lapsed.

@@ -107,7 +107,7 @@ void Broker::on(const Address& from, const Register& message) {
   for (const auto& seat : worker.seats) {
     emit(Happening::registered, {.service = seat->service->name, .worker = worker.name, .detail = worker.endpoint});
   }
-  for (const auto& seat : worker.seats) match(*seat->service);
+  match(worker);
 }
 
 void Broker::set_lease(Worker& worker, Milliseconds wish) {
@@ -204,7 +204,7 @@ void Broker::heard_from(Worker& worker) {
     count("workers_restored");
   }
   refresh(worker);
-  for (const auto& seat : worker.seats) match(*seat->service);
+  match(worker);
 }
 
 // What is due next for a worker, on the lease clock.
@@ -288,7 +288,7 @@ void Broker::on(const Address& from, const Heartbeat& message) {
     worker->hung = false;
     emit(Happening::restored, {.worker = worker->name, .detail = "it shows progress again"});
     refresh(*worker);
-    for (const auto& seat : worker->seats) match(*seat->service);
+    match(*worker);
   }
   if (worker->used > 0 && worker->hang_ends == never && !worker->hung) {
     Duration hang = Duration::max();
@@ -367,7 +367,7 @@ void Broker::drain(Worker& worker, DrainMode mode) {
   worker.draining = draining;
   emit(draining ? Happening::draining : Happening::resumed, {.worker = worker.name});
   refresh(worker);
-  for (const auto& seat : worker.seats) match(*seat->service);
+  match(worker);
 }
 
 // Takes the worker and its sessions off the list. With a `successor`, its own registration anew, the sessions that
