@@ -120,8 +120,7 @@ void Broker::received(const Received& event) {
 void Broker::garbled(const Garbled& event) {
   count("garbled");
   Refused more;
-  more.id = event.fault.id;
-  more.session = event.fault.session;
+  more.id = event.fault.id.substr(0, limits::name);
   refuse(event.from, event.fault.op, event.fault.code, event.fault.reason, "see PROTOCOL.md", more);
 }
 
