@@ -14,7 +14,7 @@
 namespace pointsman {
 
 // Replaces `out` by the body's bytes; keeps its capacity, so a reused buffer is not allocated anew.
-// Fields at their defaults are left out.
+// Fields at their defaults are left out; text is cut to its bound, and mended where it is no UTF-8.
 void encode(const Message& message, Codec codec, std::string& out);
 std::string encode(const Message& message, Codec codec = Codec::msgpack);
 

@@ -4,7 +4,6 @@
 
 #include "protocol/base64.hpp"
 #include "protocol/bodies.hpp"
-#include "protocol/utf8.hpp"
 #include "protocol/writing.hpp"
 
 namespace pointsman {
@@ -78,10 +77,7 @@ class Writer {
   }
   void end_list() { out_ += ']'; }
   void bytes(std::string_view bytes) { word(to_base64(bytes)); }
-  void text(std::string_view text) {
-    if (is_utf8(text)) return word(text);
-    word(fit(text, std::string::npos));
-  }
+  void text(std::string_view text) { word(text); }
   void word(std::string_view text) {
     out_ += '"';
     for (const char c : text) character(c);

@@ -3,7 +3,6 @@
 #include <msgpack.hpp>
 
 #include "protocol/bodies.hpp"
-#include "protocol/utf8.hpp"
 #include "protocol/writing.hpp"
 
 namespace pointsman {
@@ -83,10 +82,7 @@ class Writer {
   void list(std::size_t items) { packer_.pack_array(static_cast<std::uint32_t>(items)); }
   void item() {}
   void end_list() {}
-  void text(std::string_view text) {
-    if (is_utf8(text)) return word(text);
-    word(fit(text, std::string::npos));
-  }
+  void text(std::string_view text) { word(text); }
   void bytes(std::string_view bytes) {
     packer_.pack_bin(static_cast<std::uint32_t>(bytes.size()));
     packer_.pack_bin_body(bytes.data(), static_cast<std::uint32_t>(bytes.size()));

@@ -1,5 +1,6 @@
 // Writing: walks a message's list of fields and tells a writer what to write. Fields at their defaults are left
-// out, unless they are required.
+// out, unless they are required. Text that a peer would refuse is mended: it is cut to its bound, and bytes that are
+// no UTF-8 are replaced.
 //
 // A writer has: message(op, fields) key(k) map(fields) end_map() list(items) item() end_list() end_message()
 //               text(s) bytes(s) word(s) number(n) flag(b) duration(ms)
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "protocol/messages.hpp"
+#include "protocol/utf8.hpp"
 
 namespace pointsman {
 
@@ -25,10 +27,11 @@ struct ListOf : std::false_type {};
 template <class T>
 struct ListOf<std::vector<T>> : std::true_type {};
 
+// `max` is the bound of a text, and of each text in a list.
 template <class Writer, class Value>
-void write_value(Writer& writer, const Value& value) {
+void write_value(Writer& writer, const Value& value, std::size_t max) {
   if constexpr (std::is_same_v<Value, std::string>) {
-    writer.text(value);
+    value.size() <= max && is_utf8(value) ? writer.text(value) : writer.text(fit(value, max));
   } else if constexpr (std::is_same_v<Value, Bytes>) {
     writer.bytes(value.data);
   } else if constexpr (std::is_same_v<Value, bool>) {
@@ -43,7 +46,7 @@ void write_value(Writer& writer, const Value& value) {
     writer.list(value.size());
     for (const auto& item : value) {
       writer.item();
-      write_value(writer, item);
+      write_value(writer, item, limits::text);
     }
     writer.end_list();
   } else {
@@ -54,8 +57,8 @@ void write_value(Writer& writer, const Value& value) {
 }
 
 template <class Writer, class Value>
-void write_value(Writer& writer, const std::optional<Value>& value) {
-  write_value(writer, *value);
+void write_value(Writer& writer, const std::optional<Value>& value, std::size_t max) {
+  write_value(writer, *value, max);
 }
 
 template <class T, class Field>
@@ -76,7 +79,7 @@ void write_fields(Writer& writer, const T& object) {
   each_field<T>([&](const auto& field) {
     if (!is_written(object, field)) return;
     writer.key(field.key);
-    write_value(writer, object.*field.member);
+    write_value(writer, object.*field.member, field.max);
   });
 }
 

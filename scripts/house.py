@@ -21,7 +21,7 @@ class House:
         config.write_text(f'[broker]\nclients = "{self.clients}"\nworkers = "{self.workers}"\n')
         self.environment = {**os.environ, "POINTSMAN": self.program, "POINTSMAN_CONFIG": str(config),
                             "POINTSMAN_BROKER": self.clients, "POINTSMAN_WORKERS": self.workers}
-        self.running = {}
+        self.running, self.links = {}, []
 
     def __enter__(self):
         return self
@@ -38,8 +38,9 @@ class House:
     def start(self, name, *command):
         """Starts a process and returns its first line, which must begin with `ready`, within ten seconds."""
         log = pathlib.Path(self.folder, f"{name}.log")
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log.open("w"), stdin=subprocess.DEVNULL,
-                                   text=True, start_new_session=True, env=self.environment)
+        with log.open("w") as errors:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL,
+                                       text=True, start_new_session=True, env=self.environment)
         self.running[name] = process
         watchdog = threading.Timer(10, process.kill)
         watchdog.start()
@@ -48,6 +49,11 @@ class House:
         if not line.startswith("ready "):
             raise Failure(f"{name} did not start: {log.read_text().strip() or line.strip() or 'it said nothing'}")
         return line
+
+    def link(self, endpoint=None):
+        """A link to the broker, or to an endpoint, that is closed with the house."""
+        self.links.append(Link(endpoint or self.clients))
+        return self.links[-1]
 
     def stop(self, name, within=5):
         """Asks a process to stop and returns its exit code; what it started is gone, too."""
@@ -73,6 +79,8 @@ class House:
             process.terminate()
         for name in reversed(list(self.running)):
             self.stop(name)
+        for link in self.links:
+            link.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -120,7 +120,8 @@ void Broker::received(const Received& event) {
 void Broker::garbled(const Garbled& event) {
   count("garbled");
   Refused more;
-  more.id = event.fault.id.substr(0, limits::name);
+  more.id = event.fault.id;
+  more.session = event.fault.session;
   refuse(event.from, event.fault.op, event.fault.code, event.fault.reason, "see PROTOCOL.md", more);
 }
 

@@ -25,7 +25,7 @@ struct Acquire {
   std::uint64_t handle = 0;
   std::string id;  // unique over all clients and times, random; 1 to 48 bytes, for its successors have a suffix
   std::string service;
-  Milliseconds wait{5000};  // in the broker's queue; as long again, but at least `patience`, for a replacement
+  Milliseconds wait{5000};  // in the broker's queue; for a replacement the same again
   std::uint64_t priority = 0;
   bool absent = false;
   Milliseconds term{0};  // 0: the broker's default

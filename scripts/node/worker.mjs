@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// worker.mjs SERVICE [SLOTS]: a whole worker in one file, from PROTOCOL.md alone. It answers with its input reversed.
+// worker.mjs SERVICE [SLOTS]: a whole worker in one file, from PROTOCOL.md alone. Answers with its input reversed.
+// It takes msgpack bodies only. Work is asynchronous; what computes for long belongs into a thread of its own.
 import { randomUUID, timingSafeEqual } from 'node:crypto'
 import { encode, decode } from '@msgpack/msgpack'
 import { blake2b } from '@noble/hashes/blake2b'
@@ -11,46 +12,48 @@ const [service, slots = '1'] = process.argv.slice(2)
 const name = `node-${randomUUID().slice(0, 8)}`, instance = randomUUID()
 const now = () => performance.now()
 
-const direct = new Router({ mandatory: true, linger: 0, sendTimeout: 0 })
+const direct = new Router({ mandatory: true, linger: 500, sendTimeout: 0 })
 await direct.bind('tcp://127.0.0.1:*')
 
-const sessions = new Map() // number: {service, client, id, until, peer once somebody came with the ticket, …}
+const sessions = new Map() // by number; `peer` is the connection that showed the ticket: the session is open
 const over = new Set() // numbers of sessions that are over, the newest thousand
-const keys = new Map() // lease: key of its tickets
-let completed = 0, busy = 0, progress = 0, clock = 0
+const keys = new Map() // by lease: what seals its tickets
+let completed = 0, busy = 0, progress = 0, clock = 0, draining = false, leaving
 let broker, lease, term, interval, goodUntil, beat, sent, last, seen, events, reported
 
-// What a session adds to the digest of the heartbeat.
-const contribution = session => {
+const digest = session => {
   const cut = x => BigInt.asUintN(64, x)
   let z = cut(BigInt(session) + 0x9e3779b97f4a7c15n)
   z = cut((z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n)
   z = cut((z ^ (z >> 27n)) * 0x94d049bb133111ebn)
   return (z ^ (z >> 31n)) >> 11n
 }
+const fingerprint = (kind, of) =>
+  Number(Buffer.from(blake2b(`pointsman ${kind}\0${of}`, { dkLen: 32 })).readBigUInt64BE() >> 11n)
 const held = () => [...sessions].map(([session, { service, client, id, peer }]) =>
   ({ session, service, client, id, open: peer !== undefined }))
 const figures = () => ({ lease, seen, completed, busy_ms: Math.round(busy) })
 
-// ---- The broker: lease, assignments, reports
+// ---- The broker: the lease, who comes, what happened
 
-// One message after the other; what cannot be sent is lost, and told again by the next heartbeat.
+// One message after the other. What cannot be sent is lost; heartbeats tell it again.
 let outgoing = Promise.resolve()
-const tell = (op, fields) => {
+const tell = (op, fields = {}) => {
   const socket = broker
-  return (outgoing = outgoing.then(() => socket.send(['', encode({ op, ...fields })])).catch(() => {}))
+  outgoing = outgoing.then(() => socket.send(['', encode({ op, ...fields })])).catch(() => {})
+  return outgoing
 }
 
 // Registers, on a new connection.
 const begin = () => {
   broker?.close()
-  broker = new Dealer({ linger: 0, sendTimeout: 100 })
+  broker = new Dealer({ linger: 500, sendTimeout: 100 })
   broker.connect(process.env.POINTSMAN_WORKERS ?? 'tcp://127.0.0.1:5571')
   lease = 0, interval = 1000, goodUntil = 0, beat = 0, seen = 0, events = [], reported = 0
   last = now()
   sent = new Map([[0, last]]) // what is not answered yet, and when it went; the registration is beat 0
-  tell('register', { worker: name, instance, services: [{ service }], slots: Number(slots),
-    endpoint: direct.lastEndpoint, sessions: held(), completed, busy_ms: Math.round(busy) })
+  tell('register', { worker: name, instance, services: [{ service }], slots: Number(slots), draining, completed,
+    busy_ms: Math.round(busy), endpoint: direct.lastEndpoint, sessions: held() })
   listen(broker)
 }
 
@@ -66,9 +69,9 @@ const heartbeat = () => {
   if (sent.size >= (lease ? 2 : 1)) return begin()
   last = now()
   sent.set(++beat, last)
-  const digest = Number([...sessions.keys()].reduce((sum, session) => sum ^ contribution(session), 0n))
+  const together = [...sessions.keys()].reduce((sum, session) => sum ^ digest(session), 0n)
   report()
-  tell('heartbeat', { beat, used: sessions.size, digest, reported, progress, ...figures() })
+  tell('heartbeat', { beat, used: sessions.size, digest: Number(together), reported, progress, draining, ...figures() })
 }
 
 // What happened to sessions and is not applied yet.
@@ -77,82 +80,127 @@ const report = () => {
     tell('report', { first: reported - events.length + 1, events: events.slice(0, 256), ...figures() })
   }
 }
-const note = event => { reported = reported + 1; events.push(event) }
-const applied = number => events.splice(0, Math.max(0, events.length - (reported - number)))
+const note = event => { reported += 1; events.push(event) }
 
-const renewed = number => {
-  if (!sent.has(number)) return
+const answered = number => {
   const at = sent.get(number)
+  if (at === undefined) return
   for (const other of sent.keys()) if (other <= number) sent.delete(other)
   goodUntil = term < 0 ? Infinity : at + term - Math.max(0.05 * term, 200)
 }
 
 const fromBroker = message => {
-  if (message.op === 'refused' && message.code !== 'unknown-lease') {
-    console.error(`refused: ${message.code} ${message.reason ?? ''}`)
+  const { op, session } = message
+  if (op === 'refused' && ['bad-message', 'bad-endpoint', 'wrong-version'].includes(message.code)) {
+    console.error(`refused: ${message.code}, ${message.reason ?? ''}`)
     process.exit(1)
   }
-  if (message.op === 'refused') return begin()
-  if (message.op === 'registered') {
-    lease = message.lease
-    term = message.term_ms
-    interval = message.heartbeat_ms
+  if (op === 'refused' && message.code === 'unknown-lease') begin()
+  if (op === 'registered') {
+    ({ lease, term_ms: term, heartbeat_ms: interval } = message)
     for (const old of [...keys.keys()].slice(0, -1)) keys.delete(old) // keeps the one before
     keys.set(lease, message.key)
-    renewed(0)
+    answered(0)
     console.log(`ready worker=${name} endpoint=${direct.lastEndpoint} service=${service}`)
   }
-  if (message.lease !== lease) return // of a lease that is over
-  if (message.now_ms !== undefined) clock = message.now_ms - now()
-  if (message.applied !== undefined) applied(message.applied)
-  if (message.op === 'heard') renewed(message.beat ?? 0)
-  if (message.op === 'probe') heartbeat()
-  if (message.op === 'sync') tell('holding', { lease, seen, reported, sessions: held() })
-  if (message.op === 'assign') {
+  if (['registered', 'heard', 'assign'].includes(op)) {
+    if (message.lease !== lease) return // one that is over
+    clock = (message.now_ms ?? 0) - now()
+    events.splice(0, Math.max(0, events.length - (reported - (message.applied ?? 0))))
+  }
+  if (op === 'heard') answered(message.beat ?? 0)
+  if (op === 'assign') {
     message.sessions.forEach(({ session, service, client = '', id = '', ttl_ms = 0 }, index) => {
       if (message.first + index > seen && !sessions.has(session) && !over.has(session)) {
-        sessions.set(session, { service, client, id, until: now() + ttl_ms + 1000, calls: 0 })
+        sessions.set(session, { service, client, id, until: now() + ttl_ms + 1000, calls: [] })
       }
       seen = Math.max(seen, message.first + index)
     })
   }
+  if (op === 'release') close(session, 'released')
+  if (op === 'renew') touch(session, message.term_ms)
+  if (op === 'sync') tell('holding', { lease, seen, reported, sessions: held() })
+  if (op === 'probe') heartbeat()
+  if (op === 'drain') drain(message.mode ?? 'drain')
+}
+
+const drain = mode => {
+  draining = mode !== 'resume'
+  if (mode === 'leave' || mode === 'forget') leaving ??= now()
+  heartbeat()
 }
 
 // ---- Clients, on the direct link
 
-const refusal = (code, reason) => Object.assign(new Error(reason), { code })
+const refusal = (code, reason) => Object.assign(new Error(reason), { refusal: code })
 const answer = (envelope, body, ...payload) => direct.send([...envelope, encode(body), ...payload]).catch(() => {})
-const touch = session => { session.until = now() + session.term }
+
+const fromClient = frames => {
+  const empty = frames.slice(0, 8).findIndex((frame, index) => index > 0 && frame.length === 0)
+  const end = empty > 0 ? empty + 1 : 1
+  const envelope = frames.slice(0, end), peer = frames[0].toString('hex')
+  let message = {}
+  try {
+    message = decode(frames[end])
+    const { op, ticket, number } = message
+    if (typeof op !== 'string') throw refusal('bad-message', 'a body is a map with `op`')
+    if (!['open', 'call', 'abandon', 'renew', 'release'].includes(op)) {
+      throw refusal('unknown-op', 'takes open, call, abandon, renew and release')
+    }
+    const session = op === 'open' || op === 'call' && ticket?.length ? admit(peer, message) : message.session
+    const found = sessions.get(session)
+    if (op !== 'release' && !found?.peer) throw refusal('unknown-session', 'it is not open here')
+    if (found && found.peer !== peer) throw refusal('not-yours', 'it is bound to another connection')
+    touch(session, message.term_ms)
+    if (op === 'call') call(found, session, { number, envelope, payload: frames.slice(end + 1) })
+    if (op === 'abandon') abandon(found, session, number)
+    if (op === 'release') close(session, 'released'), answer(envelope, { op: 'released', session })
+    if (op === 'open') answer(envelope, { op: 'opened', session, term_ms: found.term })
+    if (op === 'renew') answer(envelope, { op: 'renewed', session, term_ms: found.term })
+  } catch ({ refusal: code = 'bad-message', message: reason }) {
+    const { op: about = '', session = 0, number = 0 } = message ?? {}
+    answer(envelope, { op: 'refused', about, session, number, code, reason })
+  }
+}
 
 // Opens the session of the ticket that the message shows, or moves it to this connection.
 const admit = (peer, { ticket, client = '' }) => {
-  if (ticket.length !== 98) throw refusal('bad-ticket', 'has not the form of a ticket')
-  const number = index => Number(Buffer.from(ticket).readBigUInt64BE(2 + 8 * index))
-  const [, session, lease, , , issued, ttl, term] = [0, 1, 2, 3, 4, 5, 6, 7].map(number)
-  const key = keys.get(lease)
-  const seal = key && blake2b(ticket.subarray(0, 66), { key, dkLen: 32 })
-  if (!seal || ticket[0] !== 1 || ticket[1] !== 1 || !timingSafeEqual(seal, ticket.subarray(66))) {
-    throw refusal('bad-ticket', 'the seal is wrong')
+  if (ticket.length !== 98 || ticket[0] !== 1 || ticket[1] !== 1) {
+    throw refusal('bad-ticket', 'it has not the form of a ticket')
   }
-  if (over.has(session)) throw refusal('used-ticket', 'its session is over')
-  if (!sessions.get(session)?.peer) {
-    if (now() > goodUntil || now() + clock > issued + ttl) {
-      throw refusal('expired-ticket', "its time, or this worker's lease, has ended")
-    }
-    if (!sessions.has(session)) {
+  const [, number, of, holder, , issued, ttl, term] =
+    Array.from({ length: 8 }, (_, index) => Number(Buffer.from(ticket).readBigUInt64BE(2 + 8 * index)))
+  const key = keys.get(of)
+  if (!key || !timingSafeEqual(blake2b(ticket.subarray(0, 66), { key, dkLen: 32 }), ticket.subarray(66))) {
+    throw refusal('bad-ticket', 'its seal is wrong, or it is for another worker')
+  }
+  if (holder !== fingerprint('client', client)) throw refusal('bad-ticket', "it is another client's")
+  if (over.has(number)) throw refusal('used-ticket', 'its session is over')
+  if (!sessions.get(number)?.peer) {
+    if (now() + clock > issued + ttl) throw refusal('expired-ticket', 'it was shown too late')
+    if (now() > goodUntil) throw refusal('unknown-lease', "this worker's lease is over")
+    if (!sessions.has(number)) {
       if (sessions.size >= Number(slots)) throw refusal('busy', 'all slots are in use')
-      sessions.set(session, { service, client, id: '', calls: 0 })
+      sessions.set(number, { service, client, id: '', calls: [] })
     }
-    Object.assign(sessions.get(session), { term, begun: now() })
-    note({ session })
+    Object.assign(sessions.get(number), { term, begun: now() })
+    note({ session: number })
   }
-  sessions.get(session).peer = peer
-  touch(sessions.get(session))
-  return session
+  sessions.get(number).peer = peer
+  return number
 }
 
-const release = (number, ending = 'released') => {
+const touch = (number, term) => {
   const session = sessions.get(number)
+  if (session?.peer) {
+    session.term = term || session.term
+    session.until = now() + session.term
+  }
+}
+
+const close = (number, ending) => {
+  const session = sessions.get(number)
+  if (!session) return
   sessions.delete(number)
   over.add(number)
   if (over.size > 1000) over.delete(over.values().next().value)
@@ -164,55 +212,49 @@ const release = (number, ending = 'released') => {
   report()
 }
 
-const run = async (envelope, session, number, payload) => {
-  session.calls += 1
-  let reply = [{ op: 'reply' }]
-  try {
-    reply.push(...await work(payload))
-  } catch (problem) {
-    reply = [{ op: 'failed', reason: String(problem).slice(0, 1000) }]
-  }
-  session.calls -= 1
-  progress += 1
-  touch(session)
-  const [head, ...frames] = reply
-  return answer(envelope, { ...head, ...number }, ...frames)
+// ---- Calls: those of one session one after another
+
+const call = (session, number, one) => {
+  if (session.calls.some(known => known.number === one.number)) return // the same again
+  session.calls.push(one)
+  if (session.calls.length === 1) run(session, number)
 }
 
-const fromClient = frames => {
-  const empty = frames.findIndex((frame, index) => index > 0 && frame.length === 0)
-  const end = empty > 0 ? empty + 1 : 1
-  const envelope = frames.slice(0, end), peer = frames[0].toString('hex')
-  let message = {}
-  try {
-    message = decode(frames[end])
-    const { op, ticket } = message
-    const session = op === 'open' || op === 'call' && ticket ? admit(peer, message) : message.session
-    const found = sessions.get(session)
-    if (found?.peer !== peer) throw refusal('unknown-session', 'not open here, or not on this connection')
-    if (op === 'call') return run(envelope, found, { session, number: message.number }, frames.slice(end + 1))
-    if (op === 'open') answer(envelope, { op: 'opened', session, term_ms: found.term })
-    else if (op === 'renew') touch(found), answer(envelope, { op: 'renewed', session, term_ms: found.term })
-    else if (op === 'release') release(session), answer(envelope, { op: 'released', session })
-    else throw refusal('unknown-op', 'takes open, call, renew, release')
-  } catch ({ code, message: reason }) {
-    const { op: about = '', session = 0, number = 0 } = message ?? {}
-    const known = ['bad-ticket', 'used-ticket', 'expired-ticket', 'busy', 'unknown-session', 'unknown-op']
-    answer(envelope, { op: 'refused', about, session, number, code: known.includes(code) ? code : 'bad-message', reason })
+const abandon = (session, number, call) => {
+  const place = session.calls.findIndex(known => known.number === call)
+  if (place < 0) return
+  answer(session.calls[place].envelope, { op: 'failed', session: number, number: call, code: 'cancelled' })
+  if (place > 0) session.calls.splice(place, 1) // the first is at work; its answer is ignored
+}
+
+const run = async (session, number) => {
+  for (; session.calls.length; session.calls.shift()) {
+    const { number: call, envelope, payload } = session.calls[0]
+    let head = { op: 'reply' }, frames = []
+    try {
+      frames = await work(payload)
+    } catch (problem) {
+      head = { op: 'failed', reason: String(problem).slice(0, 1000) }
+    }
+    progress += 1
+    if (!sessions.has(number)) return
+    touch(number)
+    answer(envelope, { ...head, session: number, number: call }, ...frames)
   }
 }
 
 // ---- Time
 
-process.on('SIGTERM', async () => {
-  await tell('leave', { lease, reason: 'stopped' })
-  setTimeout(() => process.exit(), 200)
-})
-setInterval(() => {
+for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => drain('leave'))
+setInterval(async () => {
   for (const [number, { until, calls, peer }] of sessions) {
-    if (now() > until && !calls) release(number, peer ? 'expired' : 'unused')
+    if (now() > until && !calls.length) close(number, peer ? 'expired' : 'unused')
   }
   if (now() > last + interval) heartbeat()
+  if (leaving !== undefined && (!sessions.size || now() > leaving + 5000)) {
+    await tell('leave', { lease, reason: 'stopped' })
+    setTimeout(() => process.exit(), 100)
+  }
 }, 50)
 begin()
 for await (const frames of direct) fromClient(frames)

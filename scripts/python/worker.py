@@ -3,20 +3,24 @@
 
 One thread keeps the lease and the sessions; the work runs in threads apart, so that long work costs no heartbeat.
 """
-import concurrent.futures, hashlib, hmac, os, signal, struct, sys, time, uuid, msgpack, zmq
+import base64, concurrent.futures, hashlib, hmac, json, os, signal, struct, sys, time, uuid, msgpack, zmq
 
 
 def work(frames):
     return [frame.upper() for frame in frames]
 
 
-def contribution(session):
-    """What a session adds to the digest of the heartbeat."""
+def digest(session):
     mask = 2**64 - 1
     z = (session + 0x9E3779B97F4A7C15) & mask
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & mask
     z = (z ^ z >> 27) * 0x94D049BB133111EB & mask
     return (z ^ z >> 31) >> 11
+
+
+def fingerprint(kind, name):
+    found = hashlib.blake2b(f"pointsman {kind}\0{name}".encode(), digest_size=32).digest()
+    return int.from_bytes(found[:8], "big") >> 11
 
 
 class Refusal(Exception):
@@ -26,63 +30,66 @@ class Refusal(Exception):
 class Session:
     def __init__(self, service, client, id, until):
         self.service, self.client, self.id, self.until = service, client, id, until
-        self.peer, self.term, self.calls, self.begun = None, 0.0, 0, 0.0  # a peer: somebody came with the ticket
+        self.peer = None  # the connection that showed the ticket: the session is open
+        self.term, self.begun, self.calls = 0.0, 0.0, []  # calls: the first runs, the others wait
 
 
 class Worker:
-    def __init__(self, service, slots, broker):
-        self.service, self.slots, self.url = service, slots, broker
-        self.context = zmq.Context()
-        self.direct = self.context.socket(zmq.ROUTER)
-        self.direct.router_mandatory, self.direct.linger = 1, 0
+    def __init__(self, service, slots, url):
+        self.service, self.slots, self.url = service, slots, url
+        self.context, self.pool = zmq.Context(), concurrent.futures.ThreadPoolExecutor(slots)
+        self.direct, self.done = self.context.socket(zmq.ROUTER), self.context.socket(zmq.PULL)
+        self.direct.router_mandatory, self.direct.linger = 1, 500
         self.endpoint = f"tcp://127.0.0.1:{self.direct.bind_to_random_port('tcp://127.0.0.1')}"
-        self.done = self.context.socket(zmq.PULL)
         self.done.bind("inproc://done")
-        self.pool = concurrent.futures.ThreadPoolExecutor(slots)
         self.name, self.instance = f"python-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
-        self.sessions, self.over, self.keys = {}, {}, {}
-        self.completed, self.busy, self.progress = 0, 0.0, 0
-        self.broker = None
+        self.sessions, self.over, self.keys, self.broker = {}, {}, {}, None
+        self.completed, self.busy, self.progress, self.clock = 0, 0.0, 0, 0.0
+        self.draining, self.leaving = False, None  # leaving: since when
         self.begin()
 
-    # ---- The broker: lease, assignments, reports
+    # ---- The broker: the lease, who comes, what happened
 
     def begin(self):
         """Registers, on a new connection."""
         if self.broker:
             self.broker.close()
         self.broker = self.context.socket(zmq.DEALER)
-        self.broker.linger = 0
+        self.broker.linger = 500
         self.broker.connect(self.url)
         self.poller = zmq.Poller()
         for socket in (self.broker, self.direct, self.done):
             self.poller.register(socket, zmq.POLLIN)
         self.lease, self.good_until, self.interval = 0, 0.0, 1.0
-        self.tell("register", worker=self.name, instance=self.instance, services=[{"service": self.service}],
-                  slots=self.slots, endpoint=self.endpoint, sessions=self.held(), completed=self.completed,
-                  busy_ms=int(self.busy * 1000))
+        self.beat, self.seen, self.events, self.reported = 0, 0, [], 0
         self.last = time.monotonic()
         self.sent = {0: self.last}  # what is not answered yet, and when it went; the registration is beat 0
-        self.beat, self.seen, self.events, self.reported = 0, 0, [], 0
+        self.tell("register", worker=self.name, instance=self.instance, services=[{"service": self.service}],
+                  slots=self.slots, endpoint=self.endpoint, draining=self.draining, completed=self.completed,
+                  busy_ms=int(self.busy * 1000), sessions=self.held())
 
     def tell(self, op, **fields):
         self.broker.send_multipart([b"", msgpack.packb({"op": op, **fields})])
 
     def held(self):
-        return [{"session": number, "service": s.service, "client": s.client, "id": s.id, "open": s.peer is not None}
+        return [{"session": number, "service": s.service, "client": s.client, "id": s.id, "open": bool(s.peer)}
                 for number, s in self.sessions.items()]
+
+    def figures(self):
+        return {"lease": self.lease, "seen": self.seen, "completed": self.completed,
+                "busy_ms": int(self.busy * 1000)}
 
     def heartbeat(self):
         if len(self.sent) >= (2 if self.lease else 1):
             return self.begin()
         self.beat += 1
         self.last = self.sent[self.beat] = time.monotonic()
-        digest = 0
+        together = 0
         for number in self.sessions:
-            digest ^= contribution(number)
+            together ^= digest(number)
         self.report()
-        self.tell("heartbeat", beat=self.beat, used=len(self.sessions), digest=digest, reported=self.reported,
-                  progress=self.progress, **self.figures())
+        self.tell("heartbeat", beat=self.beat, used=len(self.sessions), digest=together, reported=self.reported,
+                  progress=self.progress, draining=self.draining, **self.figures())
 
     def report(self):
         """What happened to sessions and is not applied yet."""
@@ -90,90 +97,100 @@ class Worker:
             first = self.reported - len(self.events) + 1
             self.tell("report", first=first, events=self.events[:256], **self.figures())
 
-    def figures(self):
-        return {"lease": self.lease, "seen": self.seen, "completed": self.completed, "busy_ms": int(self.busy * 1000)}
-
     def note(self, **event):
         self.reported += 1
         self.events.append(event)
 
-    def applied(self, number):
-        del self.events[:max(0, len(self.events) - (self.reported - number))]
+    def answered(self, beat):
+        if sent := self.sent.get(beat):
+            self.sent = {other: at for other, at in self.sent.items() if other > beat}
+            endless = self.term < 0
+            self.good_until = float("inf") if endless else sent + self.term - max(0.05 * self.term, 0.2)
 
     def from_broker(self, message):
-        now, op = time.monotonic(), message["op"]
+        op = message["op"]
+        if op == "refused":
+            if message["code"] in ("bad-message", "bad-endpoint", "wrong-version"):
+                sys.exit(f"refused: {message['code']}, {message.get('reason', '')}")
+            if message["code"] == "unknown-lease":
+                self.begin()
+            return
         if op == "registered":
             self.lease, self.term = message["lease"], message["term_ms"] / 1000
             self.interval = message["heartbeat_ms"] / 1000
-            self.keys = {**dict(list(self.keys.items())[-1:]), self.lease: message["key"]}  # and the one before
-            self.renewed(0)
+            self.keys = dict([*self.keys.items()][-1:] + [(self.lease, message["key"])])  # and the one before
+            self.answered(0)
             print(f"ready worker={self.name} endpoint={self.endpoint} service={self.service}", flush=True)
-        elif op == "refused" and message["code"] != "unknown-lease":
-            sys.exit(f"refused: {message['code']} {message.get('reason', '')}")
-        elif op == "refused":
-            self.begin()
-        elif message.get("lease") != self.lease:
-            return  # of a lease that is over
-        elif op == "heard":
-            self.renewed(message.get("beat", 0))
-            self.applied(message.get("applied", 0))
+        if op in ("registered", "heard", "assign"):
+            if message["lease"] != self.lease:
+                return  # one that is over
+            self.clock = message.get("now_ms", 0) / 1000 - time.monotonic()
+            applied = message.get("applied", 0)
+            del self.events[:max(0, len(self.events) - (self.reported - applied))]
+        if op == "heard":
+            self.answered(message.get("beat", 0))
         elif op == "assign":
-            self.applied(message.get("applied", 0))
             for number, a in enumerate(message["sessions"], message["first"]):
-                if number > self.seen and a["session"] not in self.sessions and a["session"] not in self.over:
-                    self.sessions[a["session"]] = Session(a["service"], a.get("client", ""), a.get("id", ""),
-                                                          now + a.get("ttl_ms", 0) / 1000 + 1)
+                if number > self.seen and a["session"] not in {*self.sessions, *self.over}:
+                    until = time.monotonic() + a.get("ttl_ms", 0) / 1000 + 1
+                    self.sessions[a["session"]] = Session(a["service"], a.get("client", ""), a.get("id", ""), until)
                 self.seen = max(self.seen, number)
+        elif op == "release":
+            self.close(message["session"], "released")
+        elif op == "renew":
+            self.touch(message["session"], message.get("term_ms", 0))
         elif op == "sync":
             self.tell("holding", lease=self.lease, seen=self.seen, reported=self.reported, sessions=self.held())
         elif op == "probe":
             self.heartbeat()
-        elif op in ("release", "renew") and message["session"] in self.sessions:
-            self.release(message["session"]) if op == "release" else self.touch(message["session"])
-        if "now_ms" in message:
-            self.clock = message["now_ms"] / 1000 - now
+        elif op == "drain":
+            self.drain(message.get("mode", "drain"))
 
-    def renewed(self, beat):
-        sent = self.sent.get(beat)
-        if sent is not None:
-            self.sent = {b: at for b, at in self.sent.items() if b > beat}
-            self.good_until = sent + self.term - max(0.05 * self.term, 0.2) if self.term >= 0 else float("inf")
+    def drain(self, mode):
+        self.draining = mode != "resume"
+        if mode in ("leave", "forget"):
+            self.leaving = self.leaving or time.monotonic()
+        self.heartbeat()
 
     # ---- Clients, on the direct link
 
     def from_client(self, frames):
-        end = frames.index(b"", 1) + 1 if b"" in frames[1:] else 1  # the return envelope
-        message, op = {}, ""
+        end = frames.index(b"", 1) + 1 if b"" in frames[1:8] else 1
+        envelope, message, op, pack = frames[:end], {}, "", msgpack.packb
         try:
-            message = msgpack.unpackb(frames[end])
-            op = message["op"]
-            if op == "open":
-                number = self.admit(frames[0], message)
-                answer = {"op": "opened", "session": number, "term_ms": int(self.sessions[number].term * 1000)}
+            if frames[end][:1] == b"{":
+                message, pack = json.loads(frames[end]), lambda answer: json.dumps(answer).encode()
+                message["ticket"] = base64.b64decode(message.get("ticket", ""))
             else:
-                number = message["session"]
-                if op == "call" and "ticket" in message:
-                    self.admit(frames[0], message)
-                if number not in self.sessions or self.sessions[number].peer != frames[0]:
-                    raise Refusal("unknown-session", "not open here, or not on this connection")
-                if op == "call":
-                    self.sessions[number].calls += 1
-                    return self.pool.submit(self.run, number, message["number"], frames[:end], frames[end + 1:])
-                if op == "release":
-                    self.release(number)
-                    answer = {"op": "released", "session": number}
-                elif op == "renew":
-                    self.touch(number)
-                    answer = {"op": "renewed", "session": number, "term_ms": int(self.sessions[number].term * 1000)}
-                else:
-                    raise Refusal("unknown-op", "takes open, call, renew, release")
+                message = msgpack.unpackb(frames[end])
+            op, number = message["op"], message.get("session")
+            if op not in ("open", "call", "abandon", "renew", "release"):
+                raise Refusal("unknown-op", "takes open, call, abandon, renew and release")
+            if op == "open" or op == "call" and message.get("ticket"):
+                number = self.admit(frames[0], message)
+            session = self.sessions.get(number)
+            if op != "release" and (session is None or session.peer is None):
+                raise Refusal("unknown-session", "it is not open here")
+            if session and session.peer != frames[0]:
+                raise Refusal("not-yours", "it is bound to another connection")
+            self.touch(number, message.get("term_ms", 0))
+            if op == "call":
+                return self.call(session, number, message["number"], envelope, pack, frames[end + 1:])
+            if op == "abandon":
+                return self.abandon(session, number, message["number"])
+            if op == "release":
+                self.close(number, "released")
+                answer = {"op": "released", "session": number}
+            else:
+                answer = {"op": "opened" if op == "open" else "renewed", "session": number,
+                          "term_ms": int(session.term * 1000)}
         except Refusal as refusal:
             code, reason = refusal.args
             answer = {"op": "refused", "about": op, "code": code, "reason": reason,
                       **{key: message[key] for key in ("session", "number") if key in message}}
         except Exception as error:
             answer = {"op": "refused", "code": "bad-message", "reason": f"cannot read this: {error!r}"[:200]}
-        self.answer([*frames[:end], msgpack.packb(answer)])
+        self.answer([*envelope, pack(answer)])
 
     def answer(self, frames):
         try:
@@ -183,92 +200,114 @@ class Worker:
 
     def admit(self, peer, message):
         """Opens the session of the ticket that the message shows, or moves it to this connection."""
-        now, sealed = time.monotonic(), message["ticket"]
-        if len(sealed) != 98:
-            raise Refusal("bad-ticket", "has not the form of a ticket")
-        version, algorithm, _, number, lease, _, _, issued, ttl, term = struct.unpack(">BB8Q", sealed[:66])
-        tag = hashlib.blake2b(sealed[:66], key=self.keys.get(lease, b"?"), digest_size=32).digest()
-        if (version, algorithm) != (1, 1) or lease not in self.keys or not hmac.compare_digest(tag, sealed[66:]):
-            raise Refusal("bad-ticket", "the seal is wrong")
+        now, sealed, client = time.monotonic(), message["ticket"], message.get("client", "")
+        if len(sealed) != 98 or sealed[:2] != b"\1\1":
+            raise Refusal("bad-ticket", "it has not the form of a ticket")
+        _, number, lease, holder, _, issued, ttl, term = struct.unpack(">8Q", sealed[2:66])
+        tag = hashlib.blake2b(sealed[:66], key=self.keys.get(lease, b"none"), digest_size=32).digest()
+        if lease not in self.keys or not hmac.compare_digest(tag, sealed[66:]):
+            raise Refusal("bad-ticket", "its seal is wrong, or it is for another worker")
+        if holder != fingerprint("client", client):
+            raise Refusal("bad-ticket", "it is another client's")
         if number in self.over:
             raise Refusal("used-ticket", "its session is over")
         session = self.sessions.get(number)
         if session is None or session.peer is None:
-            if now > self.good_until or now + self.clock > (issued + ttl) / 1000:
-                raise Refusal("expired-ticket", "its time, or this worker's lease, has ended")
+            if now + self.clock > (issued + ttl) / 1000:
+                raise Refusal("expired-ticket", "it was shown too late")
+            if now > self.good_until:
+                raise Refusal("unknown-lease", "this worker's lease is over")
             if session is None and len(self.sessions) >= self.slots:
                 raise Refusal("busy", "all slots are in use")
-            session = self.sessions.setdefault(number, Session(self.service, message.get("client", ""), "", 0))
+            session = self.sessions.setdefault(number, Session(self.service, client, "", 0))
             session.term, session.begun = term / 1000, now
             self.note(session=number)
         session.peer = peer
-        self.touch(number)
         return number
 
-    def touch(self, number):
-        self.sessions[number].until = time.monotonic() + self.sessions[number].term
+    def touch(self, number, term_ms=0):
+        session = self.sessions.get(number)
+        if session and session.peer:
+            session.term = term_ms / 1000 or session.term
+            session.until = time.monotonic() + session.term
 
-    def release(self, number, ending="released"):
-        session = self.sessions.pop(number)
-        self.over[number] = time.monotonic()
-        self.over = dict(list(self.over.items())[-1000:])
-        if session.peer is not None:
-            self.completed += 1
-            self.busy += time.monotonic() - session.begun
-        self.note(session=number, closed=True, ending=ending)
-        self.report()
+    def close(self, number, ending):
+        session = self.sessions.pop(number, None)
+        if session:
+            self.over = dict([*self.over.items()][-1000:] + [(number, None)])
+            self.completed += session.peer is not None
+            self.busy += time.monotonic() - session.begun if session.peer else 0
+            self.note(session=number, closed=True, ending=ending)
+            self.report()
 
-    def run(self, session, number, envelope, frames):
-        """In a thread of the pool: the work, and its answer to the main thread."""
+    # ---- Calls: those of one session one after another
+
+    def call(self, session, number, call, envelope, pack, frames):
+        if any(call == known for known, *_ in session.calls):
+            return  # the same again
+        session.calls.append((call, envelope, pack, frames))
+        if len(session.calls) == 1:
+            self.pool.submit(self.run, number, *session.calls[0])
+
+    def abandon(self, session, number, call):
+        for place, (known, envelope, pack, _) in enumerate(session.calls):
+            if known == call:
+                self.answer([*envelope, pack({"op": "failed", "session": number, "number": call, "code": "cancelled"})])
+                if place:  # the first is at work, and cannot be stopped here; its answer is ignored
+                    del session.calls[place]
+
+    def run(self, number, call, envelope, pack, frames):
+        """In a thread of the pool: the work, and its answer by way of the main thread."""
         try:
-            head, answer = {"op": "reply"}, work(frames)
+            head, payload = {"op": "reply"}, work(frames)
         except Exception as error:
-            head, answer = {"op": "failed", "reason": repr(error)[:1000]}, []
-        socket = self.context.socket(zmq.PUSH)
-        socket.connect("inproc://done")
-        socket.send_multipart([str(session).encode(), *envelope,
-                               msgpack.packb({**head, "session": session, "number": number}), *answer])
-        socket.close()
+            head, payload = {"op": "failed", "reason": repr(error)[:1000]}, []
+        with self.context.socket(zmq.PUSH) as socket:
+            socket.connect("inproc://done")
+            socket.send_multipart([str(number).encode(), *envelope,
+                                   pack({**head, "session": number, "number": call}), *payload])
 
-    def finished(self, session, *frames):
+    def finished(self, number, *frames):
         self.progress += 1
-        self.answer(frames)
-        if int(session) in self.sessions:
-            self.sessions[int(session)].calls -= 1
-            self.touch(int(session))
+        if session := self.sessions.get(int(number)):
+            self.answer(frames)
+            self.touch(int(number))
+            del session.calls[0]
+            if session.calls:
+                self.pool.submit(self.run, int(number), *session.calls[0])
 
     # ---- Time
 
     def turn(self):
-        next_beat = self.last + self.interval
-        wait = min([next_beat, *(s.until for s in self.sessions.values())]) - time.monotonic()
-        ready = dict(self.poller.poll(max(0, min(1000, int(wait * 1000) + 1))))
+        """One round: what came, and what is due. False when it is time to go."""
+        due = min([self.last + self.interval, *(s.until for s in self.sessions.values())])
+        ready = dict(self.poller.poll(max(0, min(500, int((due - time.monotonic()) * 1000) + 1))))
         if self.broker in ready:
             self.from_broker(msgpack.unpackb(self.broker.recv_multipart()[-1]))
         if self.direct in ready:
             self.from_client(self.direct.recv_multipart())
         if self.done in ready:
             self.finished(*self.done.recv_multipart())
+        if self.leaving and not self.draining:
+            self.drain("leave")
         now = time.monotonic()
         for number in [n for n, s in self.sessions.items() if now > s.until and not s.calls]:
-            self.release(number, "expired" if self.sessions[number].peer else "unused")
-        if now >= next_beat:
+            self.close(number, "expired" if self.sessions[number].peer else "unused")
+        if now >= self.last + self.interval:
             self.heartbeat()
+        return self.leaving is None or self.sessions and now < self.leaving + 5
 
     def leave(self):
-        if self.lease:
-            self.tell("leave", lease=self.lease, reason="stopped")
-            self.broker.poll(1000)
+        self.tell("leave", lease=self.lease, reason="stopped")
+        self.broker.poll(1000)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     worker = Worker(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1,
                     os.environ.get("POINTSMAN_WORKERS", "tcp://127.0.0.1:5571"))
-    try:
-        while True:
-            worker.turn()
-    except KeyboardInterrupt:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: setattr(worker, "leaving", time.monotonic()))
+    while worker.turn():
         pass
-    finally:
-        worker.leave()
+    worker.leave()
+    os._exit(0)  # also when work that nobody waits for is still running

@@ -8,7 +8,7 @@ import os, pathlib, shutil, signal, subprocess, sys, unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
-from house import Failure, House, Link, until
+from house import House, until
 
 COMMANDS = {
     "python": (["/usr/bin/python3", "scripts/python/client.py"], ["/usr/bin/python3", "scripts/python/worker.py"], str.upper),
@@ -22,7 +22,7 @@ class Scripts(unittest.TestCase):
         self.house = House(PROGRAM)
         self.addCleanup(self.house.close)
         self.house.broker()
-        self.control = Link(self.house.clients)
+        self.control = self.house.link()
 
     def run_(self, *command):
         return subprocess.run(command, env=self.house.environment, capture_output=True, text=True, timeout=30)
@@ -35,9 +35,9 @@ class Scripts(unittest.TestCase):
         until(lambda: not any(self.figures("services", "used")), 10, "no session is held any more")
 
     def test_the_client_is_served_by_a_program_behind_the_side_car(self):
-        self.house.worker("rev", "--service", "reverse", "--", "rev")
-        result = self.run_(*CLIENT, "reverse", "stressed")
-        self.assertEqual((result.stdout.strip(), result.returncode), ("desserts", 0), result.stderr)
+        self.house.worker("tr", "--service", "turn", "--", "tr", "a-z", "n-za-m")
+        result = self.run_(*CLIENT, "turn", "uryyb")
+        self.assertEqual((result.stdout.strip(), result.returncode), ("hello", 0), result.stderr)
         self.nothing_held()
 
     def test_the_client_says_why_it_was_refused(self):
@@ -61,7 +61,7 @@ class Scripts(unittest.TestCase):
     def test_the_worker_takes_no_ticket_but_a_good_one(self):
         self.house.start("worker", *WORKER, "change")
         grant = self.control.ask({"op": "request", "id": "1", "service": "change"})
-        worker = Link(grant["endpoint"])
+        worker = self.house.link(grant["endpoint"])
         forged = bytearray(grant["ticket"])
         forged[20] ^= 1
         call = {"op": "call", "session": grant["session"], "number": 1}
@@ -80,7 +80,7 @@ class Scripts(unittest.TestCase):
 
     def test_the_worker_answers_garbage(self):
         endpoint = dict(word.split("=", 1) for word in self.house.start("worker", *WORKER, "change").split()[1:])["endpoint"]
-        link = Link(endpoint)
+        link = self.house.link(endpoint)
         for garbage in (b"\xc1", b"{", b"\x80", b""):
             link.socket.send_multipart([b"", garbage])
             answer, _ = link.hear(5000)
@@ -90,12 +90,12 @@ class Scripts(unittest.TestCase):
     def test_the_worker_comes_back_to_a_new_broker_with_its_open_session(self):
         self.house.start("worker", *WORKER, "change")
         grant = self.control.ask({"op": "request", "id": "1", "service": "change"})
-        worker = Link(grant["endpoint"])
+        worker = self.house.link(grant["endpoint"])
         worker.ask({"op": "open", "ticket": grant["ticket"]})
         self.house.running["broker"].send_signal(signal.SIGKILL)
         self.house.stop("broker")
         self.house.broker()
-        self.control = Link(self.house.clients)
+        self.control = self.house.link()
         until(lambda: self.figures("sessions", "session") == [grant["session"]], 30, "the new broker knows the session")
         worker.tell({"op": "call", "session": grant["session"], "number": 1}, b"on")
         _, payload = worker.hear(5000)

@@ -4,7 +4,7 @@ import os, pathlib, signal, subprocess, sys, unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
-from house import House, Link, until
+from house import House, until
 
 
 class Shell(unittest.TestCase):
@@ -39,7 +39,7 @@ class Shell(unittest.TestCase):
 
     def test_spawn_starts_a_set_of_workers_and_stops_them_all(self):
         self.house.broker()
-        control = Link(self.house.clients)
+        control = self.house.link()
         process = self.spawn(pathlib.Path("scripts/shell/shout.toml").read_text())
 
         def workers():

@@ -77,3 +77,9 @@ TEST_CASE("text that is no UTF-8 is repaired on its way out") {
     CHECK(back == Result(Leave{.lease = 1, .reason = "a\xef\xbf\xbd" "b"}));
   }
 }
+
+TEST_CASE("text that is too long is cut to its bound on its way out") {
+  Codec seen{};
+  const auto back = decode(encode(Leave{.lease = 1, .reason = std::string(1023, 'x') + "\u00e9"}), seen);
+  CHECK(back == Result(Leave{.lease = 1, .reason = std::string(1023, 'x')}));
+}
