@@ -524,6 +524,8 @@ bool Transport::congested(const Address& to) const {
   return line && line->congested(to.peer);
 }
 
+bool Transport::idle() const { return inside_->waiting.empty(); }
+
 void Transport::watch(int descriptor, std::function<void()> handler) {
   inside_->poller.watch(descriptor, std::move(handler));
 }

@@ -82,6 +82,9 @@ class Transport {
   // True if `to` would have to queue: a producer of many parts should wait for turn() to drain it.
   bool congested(const Address& to) const;
 
+  // True if nothing waits in any outbox: libzmq has taken all that was sent.
+  bool idle() const;
+
   // Calls `handler` in turn() whenever `descriptor` is readable. Unwatch before closing it.
   void watch(int descriptor, std::function<void()> handler);
   void unwatch(int descriptor);
