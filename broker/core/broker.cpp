@@ -1,3 +1,4 @@
+// The frame of the machine: events in, time passed, messages handed to who takes them, and the check of everything.
 #include "broker/core/broker.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The policies. Each keeps what it needs to pick without looking at every seat.
 #include "broker/core/policies.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Shows what a configuration file may say, and that its mistakes are pointed at.
 #include "clients/program/config.hpp"
 
 #include <doctest/doctest.h>

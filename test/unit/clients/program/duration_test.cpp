@@ -1,3 +1,4 @@
+// Shows which durations are understood.
 #include "clients/program/duration.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// Shows which exit code each outcome has.
 #include "clients/program/exit.hpp"
 
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// Shows how tables are laid out.
 #include "clients/program/table.hpp"
 
 #include <doctest/doctest.h>
