@@ -178,7 +178,7 @@ const admit = (peer, { ticket, client = '' }) => {
   if (over.has(number)) throw refusal('used-ticket', 'its session is over')
   if (!sessions.get(number)?.peer) {
     if (now() + clock > issued + ttl) throw refusal('expired-ticket', 'it was shown too late')
-    if (now() > goodUntil) throw refusal('unknown-lease', "this worker's lease is over")
+    if (now() > goodUntil) throw refusal('busy', 'this worker has lost touch with its broker')
     if (!sessions.has(number)) {
       if (sessions.size >= Number(slots)) throw refusal('busy', 'all slots are in use')
       sessions.set(number, { service, client, id: '', calls: [] })

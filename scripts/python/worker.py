@@ -216,7 +216,7 @@ class Worker:
             if now + self.clock > (issued + ttl) / 1000:
                 raise Refusal("expired-ticket", "it was shown too late")
             if now > self.good_until:
-                raise Refusal("unknown-lease", "this worker's lease is over")
+                raise Refusal("busy", "this worker has lost touch with its broker")
             if session is None and len(self.sessions) >= self.slots:
                 raise Refusal("busy", "all slots are in use")
             session = self.sessions.setdefault(number, Session(self.service, client, "", 0))
