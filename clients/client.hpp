@@ -6,7 +6,7 @@
 //   session.release();                                 // or let it go out of scope
 //
 // Blocking calls; each has a deadline. The asynchronous twins take a callback, which runs on the client's
-// own thread and must not block or call back into a blocking function. Errors are thrown as Error.
+// own thread and must not block, throw or call back into a blocking function. Errors are thrown as Error.
 // Thread safe: a Client and a Session may be used from any thread.
 
 #pragma once
@@ -29,38 +29,41 @@ namespace pointsman {
 #define POINTSMAN_API __attribute__((visibility("default")))
 #endif
 
-// A refusal or failure. `code` tells programs which; what() tells people, with the remedy.
+// A refusal or failure. `code` tells programs which, what() and `remedy` tell people.
 class POINTSMAN_API Error : public std::runtime_error {
  public:
   Error(Code why, const std::string& what) : std::runtime_error(what), code(why) {}
 
   Code code;
+  std::string remedy;     // what to do about it; may be empty
   Milliseconds retry{0};  // hint: try again no sooner
   int exit = 0;           // of a program behind the worker
   std::string detail;     // the end of its stderr
 };
 
 struct ClientOptions {
-  std::string broker;                  // the clients' listener; empty: $POINTSMAN_BROKER, else the default
-  std::string name;                    // shown in listings; empty: made from host, process and chance
+  std::string broker;  // the clients' listener; empty: $POINTSMAN_BROKER, else the default
+  std::string name;    // shown in listings; empty: made from host, process and chance
   std::chrono::milliseconds patience{5000};  // for the broker's answer to anything that does not wait
-  std::chrono::milliseconds pulse{1000};     // how often a worker with calls outstanding is asked for a sign of life
-  int pulses = 3;                            // unanswered ones after which it counts as dead
-  std::size_t links_max = 256;               // kept connections to workers
-  bool trace = false;                        // print messages in the notation on stderr
+  std::chrono::milliseconds pulse{
+      1000};                    // while calls are outstanding a worker gives a sign of life this often
+  int pulses = 3;               // missing ones after which it counts as dead
+  std::size_t links_max = 256;  // kept connections to workers
+  std::size_t answer_max = 256 * 1024 * 1024;  // bytes of one answer that wait for its caller
+  bool trace = false;                          // print messages in the notation on stderr
 };
 
 struct AcquireOptions {
   std::chrono::milliseconds wait{5000};  // in the broker's queue; 0: take one that is free now, or fail
   int priority = 0;                      // 0 to 9, higher goes first
   bool absent = false;                   // wait also while nobody offers the service
-  std::chrono::milliseconds term{0};     // of the session; renewed by itself while it is held. 0: broker's default
-  int reassign = 2;                      // how many times a worker that dies is replaced, its calls sent again.
-                                         // 0: a call runs at most once
-  bool apart = false;  // somebody else talks to the worker, with the endpoint and ticket of grant(): this client
-                       // makes no link, only renews and releases, through the broker. So it is anyway with workers
-                       // that serve clients in their own way (direct=own)
-  std::vector<std::string> exclude;  // workers that are not wanted
+  std::chrono::milliseconds term{0};     // of the session, renewed while it is held; 0: the broker's default
+  int reassign = 2;    // how many times a worker that dies is replaced, its calls sent again.
+                       // 0: a call runs at most once
+  bool apart = false;  // somebody else talks to the worker, with the endpoint and ticket of grant(): this
+                       // client makes no link, only renews and releases, through the broker. So it is anyway
+                       // with workers that serve clients in their own way (direct=own)
+  std::vector<std::string> exclude;           // workers that are not wanted
   std::function<void(const Queued&)> queued;  // position in the queue, as it changes
 };
 
@@ -103,15 +106,16 @@ class POINTSMAN_API Session {
 
  private:
   friend class Client;
-  struct Inside;
+  class Inside;
   explicit Session(std::shared_ptr<Inside> inside);
+  Inside& inside() const;
   std::shared_ptr<Inside> inside_;
 };
 
 class POINTSMAN_API Client {
  public:
   explicit Client(ClientOptions options = {});
-  ~Client();  // releases every session, waits at most 500 ms for that to be sent
+  ~Client();  // releases every session, waits at most 500 ms for that to be heard. Not within a callback
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
@@ -128,10 +132,10 @@ class POINTSMAN_API Client {
   // Error if it is refused or nobody answers within `patience`.
   Message ask(const Message& question);
 
-  // Subscribes to events and gives each to `event`, on the calling thread, until it returns false. `idle` is called
-  // about ten times a second while nothing comes, and ends the watch by returning false, too. `gap` is told how many
-  // events were missed (0: unknown, the broker restarted); only a watch of everything can count them. Throws Error if the broker is
-  // silent for `patience`.
+  // Subscribes to events and gives each to `event`, on the calling thread, until it returns false. `idle` is
+  // called about ten times a second while nothing comes, and ends the watch by returning false, too. `gap` is
+  // told how many events were missed (0: unknown, the broker restarted); only a watch of everything can count
+  // them. Throws Error if the broker is silent for `patience`.
   void watch(const Watch& what, const std::function<bool(const Happened&)>& event,
              const std::function<bool()>& idle = {}, const std::function<void(std::uint64_t)>& gap = {});
 

@@ -23,9 +23,11 @@ namespace pointsman::clients {
 // Asks for a session.
 struct Acquire {
   std::uint64_t handle = 0;
-  std::string id;  // unique over all clients and times, random; 1 to 48 bytes, for its successors have a suffix
+  std::string
+      id;  // unique over all clients and times, random; 1 to 48 bytes, for its successors have a suffix
   std::string service;
-  Milliseconds wait{5000};  // in the broker's queue; for a replacement the same again
+  Milliseconds wait{
+      5000};  // in the broker's queue; as long again, but at least `patience`, for a replacement
   std::uint64_t priority = 0;
   bool absent = false;
   Milliseconds term{0};  // 0: the broker's default
@@ -34,7 +36,8 @@ struct Acquire {
   bool apart = false;  // somebody else talks to the worker
 };
 
-// Takes a waiting request back, or gives its session up. NotAcquired (code cancelled) or SessionEnded follows.
+// Takes a waiting request back, or gives its session up. NotAcquired (code cancelled) or SessionEnded
+// follows.
 struct CancelAcquire {
   std::uint64_t handle = 0;
 };
@@ -59,8 +62,8 @@ struct RenewSession {
   Milliseconds term{0};
 };
 
-// Ends the session: its calls fail with code cancelled, SessionEnded follows at once, and the worker is told until it
-// has answered. For a waiting request the same as CancelAcquire.
+// Ends the session: its calls fail with code cancelled, SessionEnded follows at once, and the worker is told
+// until it has answered. For a waiting request the same as CancelAcquire.
 struct ReleaseSession {
   std::uint64_t handle = 0;
 };
@@ -71,11 +74,12 @@ struct Ask {
   Message question;
 };
 
-// Ends everything as the events above would, one after the other. idle() tells when the others have heard of it.
+// Ends everything as the events above would, one after the other. idle() tells when the others have heard of
+// it.
 struct Close {};
 
-using Event = std::variant<Elapsed, Received, Garbled, Gone, Acquire, CancelAcquire, Invoke, AbandonCall, RenewSession,
-                           ReleaseSession, Ask, Close>;
+using Event = std::variant<Elapsed, Received, Garbled, Gone, Acquire, CancelAcquire, Invoke, AbandonCall,
+                           RenewSession, ReleaseSession, Ask, Close>;
 
 // ---------------------------------------------------------------------------------------------------
 // Actions
@@ -144,8 +148,8 @@ struct News {
   Happened happened;
 };
 
-using Action = std::variant<Send, Connect, Disconnect, Reconnect, Acquired, NotAcquired, Waiting, Part, CallFailed,
-                            SessionEnded, Answer, News>;
+using Action = std::variant<Send, Connect, Disconnect, Reconnect, Acquired, NotAcquired, Waiting, Part,
+                            CallFailed, SessionEnded, Answer, News>;
 using Actions = std::vector<Action>;
 
 }  // namespace pointsman::clients

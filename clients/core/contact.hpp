@@ -1,0 +1,82 @@
+// Contact: how a client talks to a broker that may be slow, deaf or gone.
+//
+// Every question to the broker goes through here, for one silence costs one new connection, however many
+// questions wait. The pauses between repeats grow and differ from client to client.
+
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "clients/core/events.hpp"
+#include "clients/core/settings.hpp"
+
+namespace pointsman::clients {
+
+class Contact {
+ public:
+  explicit Contact(const ClientSettings& settings)
+      : repeat_(settings.repeat),
+        repeat_max_(settings.repeat_max),
+        silence_(settings.silence),
+        chance_(settings.seed) {}
+
+  // Sends a question. `again`: it was sent before; then a broker that has been silent for long gets a new
+  // connection first.
+  void send(Instant now, Message message, bool again, Actions& out) {
+    if (again && silent(now) && (!replaced_ || now - *replaced_ >= silence_)) replace(now, out);
+    if (!unanswered_since_) unanswered_since_ = now;
+    out.emplace_back(Send{Address{.door = Door::broker}, std::move(message), {}});
+  }
+
+  // Something came from the broker.
+  void heard() { unanswered_since_.reset(); }
+
+  // The connection was lost. One that is lost again at once is left to the silence that follows.
+  void lost(Instant now, Actions& out) {
+    if (!replaced_ || now - *replaced_ >= repeat_) replace(now, out);
+  }
+
+  // True if the broker has not answered anything for longer than `silence`.
+  bool silent(Instant now) const { return unanswered_since_ && now - *unanswered_since_ >= silence_; }
+
+  // How long to wait for the answer to a question that has been sent `sent` times.
+  Duration pause(int sent) {
+    Duration pause = repeat_;
+    for (int i = 1; i < sent && pause < repeat_max_; ++i) pause *= 2;
+    return jitter(std::min(pause, repeat_max_));
+  }
+
+  // Plus or minus a fifth.
+  Duration jitter(Duration around) {
+    const auto fifth = around.count() / 5;
+    if (fifth == 0) return around;
+    return Duration(around.count() - fifth +
+                    static_cast<Duration::rep>(draw() % static_cast<std::uint64_t>(2 * fifth)));
+  }
+
+ private:
+  void replace(Instant now, Actions& out) {
+    out.emplace_back(Reconnect{});
+    replaced_ = now;
+  }
+
+  // SplitMix64 (Steele, Lea, Flood 2014).
+  std::uint64_t draw() {
+    std::uint64_t z = (chance_ += 0x9e3779b97f4a7c15ULL);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+  }
+
+  Duration repeat_;
+  Duration repeat_max_;
+  Duration silence_;
+  std::uint64_t chance_;
+  std::optional<Instant> unanswered_since_;
+  std::optional<Instant> replaced_;  // the connection, last
+};
+
+}  // namespace pointsman::clients

@@ -1,0 +1,108 @@
+#include "clients/core/farewells.hpp"
+
+#include <utility>
+
+#include "protocol/must.hpp"
+
+namespace pointsman::clients {
+
+void Farewells::release(Instant now, std::uint64_t session, std::uint64_t link, Actions& out) {
+  if (by_session_.contains(session)) return;
+  Farewell farewell;
+  farewell.session = session;
+  farewell.link = link;
+  begin(now, std::move(farewell), out);
+}
+
+void Farewells::cancel(Instant now, const std::string& id, Actions& out) {
+  if (by_id_.contains(id)) return;
+  Farewell farewell;
+  farewell.id = id;
+  begin(now, std::move(farewell), out);
+}
+
+// Beyond the bound nobody is told: terms and waits end by themselves.
+void Farewells::begin(Instant now, Farewell farewell, Actions& out) {
+  if (farewells_.size() >= settings_.farewells_max) return;
+  const std::uint64_t number = ++last_;
+  if (farewell.session != 0) by_session_.emplace(farewell.session, number);
+  if (!farewell.id.empty()) by_id_.emplace(farewell.id, number);
+  if (farewell.link != 0) links_.share(farewell.link, {Holder::Kind::farewell, number});
+  say(now, number, farewells_.emplace(number, std::move(farewell)).first->second, out);
+}
+
+void Farewells::say(Instant now, std::uint64_t number, Farewell& farewell, Actions& out) {
+  if (farewell.said >= tries) return finish(now, number, out);
+  if (farewell.said >= tries_direct) leave_link(now, number, farewell, out);
+  ++farewell.said;
+  if (farewell.link != 0) {
+    out.emplace_back(Send{Address{.door = Door::direct, .peer = farewell.link},
+                          Release{.session = farewell.session, .client = settings_.name},
+                          {}});
+  } else if (farewell.session != 0) {
+    contact_.send(now, Release{.session = farewell.session, .client = settings_.name}, farewell.asked++ > 0,
+                  out);
+  } else {
+    contact_.send(now, Cancel{.id = farewell.id, .client = settings_.name}, farewell.asked++ > 0, out);
+  }
+  alarms_.set(number, now + contact_.pause(farewell.said));
+}
+
+void Farewells::leave_link(Instant now, std::uint64_t number, Farewell& farewell, Actions& out) {
+  if (farewell.link == 0) return;
+  links_.give(std::exchange(farewell.link, 0), {Holder::Kind::farewell, number}, true, now, out);
+}
+
+void Farewells::moved(Instant now, std::uint64_t number, std::uint64_t link, Actions& out) {
+  Farewell& farewell = farewells_.at(number);
+  farewell.link = link;
+  leave_link(now, number, farewell, out);
+  say(now, number, farewell, out);
+}
+
+bool Farewells::receive(Instant now, const Message& message, Actions& out) {
+  std::uint64_t session = 0;
+  std::string_view id;
+  if (const auto* released = std::get_if<Released>(&message)) session = released->session;
+  if (const auto* cancelled = std::get_if<Cancelled>(&message)) id = cancelled->id;
+  if (const auto* refused = std::get_if<Refused>(&message)) {
+    if (refused->about == Release::op) session = refused->session;
+    if (refused->about == Cancel::op) id = refused->id;
+  }
+  if (const auto found = by_session_.find(session); session != 0 && found != by_session_.end()) {
+    finish(now, found->second, out);
+    return true;
+  }
+  if (const auto found = by_id_.find(std::string(id)); found != by_id_.end()) {
+    finish(now, found->second, out);
+    return true;
+  }
+  return false;
+}
+
+void Farewells::finish(Instant now, std::uint64_t number, Actions& out) {
+  const auto found = farewells_.find(number);
+  Farewell& farewell = found->second;
+  if (farewell.link != 0) links_.give(farewell.link, {Holder::Kind::farewell, number}, false, now, out);
+  if (farewell.session != 0) by_session_.erase(farewell.session);
+  if (!farewell.id.empty()) by_id_.erase(farewell.id);
+  alarms_.clear(number);
+  farewells_.erase(found);
+}
+
+void Farewells::tend(Instant now, Actions& out) {
+  while (const auto number = alarms_.take(now)) say(now, *number, farewells_.at(*number), out);
+}
+
+void Farewells::check() const {
+  MUST(alarms_.size() == farewells_.size());
+  MUST(by_session_.size() + by_id_.size() == farewells_.size());
+  MUST(farewells_.size() <= settings_.farewells_max);
+  for (const auto& [number, farewell] : farewells_) {
+    MUST(alarms_.of(number) != never);
+    if (farewell.session != 0) MUST(by_session_.at(farewell.session) == number);
+    if (!farewell.id.empty()) MUST(by_id_.at(farewell.id) == number);
+  }
+}
+
+}  // namespace pointsman::clients

@@ -1,0 +1,182 @@
+// Getting a session: requests, their repeats, and what the broker says to them.
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "clients/core/client.hpp"
+#include "protocol/must.hpp"
+
+namespace pointsman::clients {
+
+namespace {
+
+Milliseconds left(Instant now, Instant until) {
+  if (until <= now) return Milliseconds(0);
+  return std::chrono::ceil<Milliseconds>(until - now);
+}
+
+// Refusals that pass by themselves: asked again while the wait lasts.
+bool passes(const Refused& refused) {
+  if (refused.code == Code::shutting_down) return true;
+  return refused.retry_ms.count() > 0 && (refused.code == Code::queue_full ||
+                                          refused.code == Code::limit_reached || refused.code == Code::busy);
+}
+
+}  // namespace
+
+void ClientCore::request(std::uint64_t handle, SessionState& session) {
+  session.id = session.asked.id;
+  if (session.renewals > 0) session.id += "." + std::to_string(session.renewals);
+  by_id_.emplace(session.id, handle);
+  session.stage = Stage::asking;
+  session.asked_at = now_;
+  session.sent = 0;
+  session.queued.reset();
+  send_request(session);
+  arm(handle, session);
+}
+
+void ClientCore::send_request(SessionState& session) {
+  Request request;
+  request.id = session.id;
+  request.service = session.asked.service;
+  request.client = settings_.name;
+  request.wait_ms = left(now_, session.wait_until);
+  request.priority = session.asked.priority;
+  request.absent = session.asked.absent;
+  request.term_ms = session.asked.term;
+  request.failed = session.failed;
+  request.exclude = session.asked.exclude;
+  request.updates = true;  // tells that the broker lives, and that a worker does not
+  contact_.send(now_, std::move(request), session.sent > 0, *out_);
+  ++session.sent;
+  session.ask_due =
+      now_ + (session.queued ? contact_.jitter(settings_.repeat_max) : contact_.pause(session.sent));
+}
+
+// A broker that was never heard is not worth the whole wait.
+Instant ClientCore::give_up(const SessionState& session) const {
+  const Instant late = session.wait_until + settings_.margin;
+  return session.heard ? late : std::min(late, session.asked_at + settings_.patience);
+}
+
+void ClientCore::tend_request(std::uint64_t handle, SessionState& session) {
+  if (now_ >= give_up(session)) {
+    const bool silent = !session.heard || contact_.silent(now_);
+    Refused refused{.about = std::string(Request::op), .code = silent ? Code::unreachable : Code::timed_out};
+    refused.id = session.id;
+    refused.reason = silent ? "the broker does not answer" : "the broker gave no worker within the wait";
+    refused.remedy = silent ? "check that it runs and that this is its endpoint for clients" : "wait longer";
+    if (session.stage == Stage::asking) farewells_.cancel(now_, session.id, *out_);
+    return not_acquired(handle, std::move(refused));
+  }
+  if (now_ >= session.ask_due) {
+    if (session.stage == Stage::resting) session.sent = 0;
+    session.stage = Stage::asking;
+    send_request(session);
+  }
+  arm(handle, session);
+}
+
+// Asks anew under the next id; false if that was done too often.
+bool ClientCore::renew_request(std::uint64_t handle, SessionState& session) {
+  if (session.idle_renewals >= settings_.renewals_max) return false;
+  ++session.idle_renewals;
+  ++session.renewals;
+  by_id_.erase(session.id);
+  request(handle, session);
+  return true;
+}
+
+bool ClientCore::receive_broker(const Message& message) {
+  if (const auto* m = std::get_if<Granted>(&message); m != nullptr && by_id_.contains(m->id)) {
+    granted(*m);
+    return true;
+  }
+  if (const auto* m = std::get_if<Queued>(&message)) {
+    queued(*m);
+    return true;
+  }
+  if (const auto* m = std::get_if<Lost>(&message)) {
+    lost(*m);
+    return true;
+  }
+  if (const auto* m = std::get_if<Refused>(&message); m != nullptr && m->about == Request::op) {
+    const auto found = by_id_.find(m->id);
+    if (found == by_id_.end()) return false;
+    const std::uint64_t handle = found->second;
+    SessionState& session = sessions_.at(handle);
+    if (session.stage == Stage::asking) request_refused(handle, session, *m);
+    return true;
+  }
+  if (const auto* m = std::get_if<Renewed>(&message)) {
+    const auto found = by_session_.find(m->session);
+    if (found == by_session_.end()) return false;
+    SessionState& session = sessions_.at(found->second);
+    if (session.link != 0) return false;
+    if (m->term_ms.count() > 0) session.term = m->term_ms;
+    session.missed = 0;
+    session.term_until = now_ + session.term;
+    session.pulse_due = now_ + rhythm(session);
+    arm(found->second, session);
+    // It may be the answer to a question of the user as well.
+  }
+  return false;
+}
+
+void ClientCore::granted(const Granted& message) {
+  const std::uint64_t handle = by_id_.at(message.id);
+  SessionState& session = sessions_.at(handle);
+  const bool known = by_session_.contains(message.session);
+  if (session.stage != Stage::holding && !known) return hold(handle, session, message);
+  // A second grant for one request: a broker that restarted had forgotten the first.
+  if (!known) farewells_.release(now_, message.session, 0, *out_);
+}
+
+void ClientCore::queued(const Queued& message) {
+  const auto found = by_id_.find(message.id);
+  if (found == by_id_.end()) return;
+  SessionState& session = sessions_.at(found->second);
+  if (session.stage != Stage::asking) return;
+  session.heard = true;
+  session.ask_due = now_ + contact_.jitter(settings_.repeat_max);
+  if (session.queued != message) out_->emplace_back(Waiting{found->second, message});
+  session.queued = message;
+  arm(found->second, session);
+}
+
+void ClientCore::request_refused(std::uint64_t handle, SessionState& session, const Refused& message) {
+  session.heard = true;
+  if (message.code == Code::ended && renew_request(handle, session)) return;
+  if (passes(message)) {
+    // Never sooner than the hint.
+    const Duration hint = message.retry_ms.count() > 0 ? Duration(message.retry_ms) : settings_.repeat;
+    const Duration pause = contact_.jitter(hint + hint / 4);
+    if (now_ + pause < session.wait_until) {
+      session.stage = Stage::resting;
+      session.queued.reset();
+      session.ask_due = now_ + pause;
+      return arm(handle, session);
+    }
+  }
+  not_acquired(handle, message);
+}
+
+void ClientCore::not_acquired(std::uint64_t handle, Refused refused) {
+  SessionState& session = sessions_.at(handle);
+  if (session.grants > 0) {
+    std::string reason =
+        "worker " + session.granted.worker + " was lost, and there is no other: " + refused.reason;
+    return end(handle, Ending::lost, refused.code, std::move(reason));
+  }
+  by_id_.erase(session.id);
+  alarms_.clear({handle, 0});
+  const Code code = refused.code;
+  const std::string reason = refused.reason;
+  out_->emplace_back(NotAcquired{handle, std::move(refused)});
+  fail_calls(handle, session, code, reason);
+  sessions_.erase(handle);
+}
+
+}  // namespace pointsman::clients

@@ -1,0 +1,68 @@
+// What a client core knows of one session and its calls. Plain data; client.cpp and its neighbours keep it
+// true.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "clients/core/events.hpp"
+
+namespace pointsman::clients {
+
+struct CallState {
+  Payload payload;
+  Instant limit{};
+  bool sent = false;            // on the present grant
+  std::uint64_t next_part = 0;  // parts given to the user: then it is never sent again
+};
+
+enum class Stage : std::uint8_t {
+  asking,   // a request is out
+  resting,  // refused for the moment, to be asked again
+  holding,  // granted
+};
+
+struct SessionState {
+  Acquire asked;
+  Stage stage = Stage::asking;
+  Instant due = never;  // of its alarm
+
+  // Asking and resting.
+  std::string id;            // of the present request
+  int renewals = 0;          // suffix of the id
+  int idle_renewals = 0;     // of these, since a worker last took the session
+  std::uint64_t failed = 0;  // the session that the request is to replace
+  Instant asked_at{};
+  Instant wait_until{};
+  Instant ask_due{};             // when to repeat it
+  int sent = 0;                  // how often it was sent
+  bool heard = false;            // the broker has answered something
+  std::optional<Queued> queued;  // what the user was told last
+
+  // Holding.
+  Granted granted;
+  int grants = 0;          // in all
+  int deaths = 0;          // workers that died under it
+  std::uint64_t link = 0;  // 0: apart
+  bool shown = false;      // the worker has been sent something
+  bool admitted = false;   // the worker has answered: work may have been done
+  bool show = true;        // send the ticket along, the worker is not known to know this link
+  Milliseconds term{0};
+  Instant term_until{};  // apart: the session ends then unless it is renewed
+  Instant pulse_due{};
+  int missed = 0;           // pulses without answer
+  Instant stalled_until{};  // the worker takes no calls before
+
+  // Both.
+  std::map<std::uint64_t, CallState> calls;
+  std::set<std::uint64_t> unsent;  // calls that are to be sent, in the order of their numbers
+
+  std::size_t in_flight() const { return calls.size() - unsent.size(); }
+};
+
+}  // namespace pointsman::clients

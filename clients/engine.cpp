@@ -1,0 +1,375 @@
+#include "clients/engine.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+
+#include "protocol/must.hpp"
+#include "protocol/names.hpp"
+#include "protocol/trace.hpp"
+
+namespace pointsman::clients {
+
+namespace {
+
+std::string choose_broker(const std::string& wanted) {
+  if (!wanted.empty()) return wanted;
+  const char* environment = std::getenv("POINTSMAN_BROKER");
+  if (environment != nullptr && *environment != '\0') return environment;
+  return std::string(default_clients_endpoint);
+}
+
+// HOST-PROCESS-CHANCE, within the bound for names.
+std::string choose_name(const std::string& wanted) {
+  if (wanted.size() > limits::name) {
+    throw Error(Code::limit_reached,
+                "the client's name is longer than " + std::to_string(limits::name) + " bytes");
+  }
+  if (!wanted.empty()) return wanted;
+  std::array<char, 256> host{};
+  if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+  const std::string tail = "-" + std::to_string(getpid()) + "-" + random_name().substr(0, 16);
+  return std::string(host.data()).substr(0, limits::name - tail.size()) + tail;
+}
+
+ClientSettings settings_of(const ClientOptions& options, std::string name) {
+  ClientSettings settings;
+  settings.name = std::move(name);
+  settings.seed = random_number();
+  settings.patience = std::max(options.patience, std::chrono::milliseconds(1));
+  settings.pulse = std::max(options.pulse, std::chrono::milliseconds(1));
+  settings.pulses = std::max(options.pulses, 1);
+  settings.links_max = options.links_max;
+  return settings;
+}
+
+// The core bounds what is under way by bytes already, and a link whose outbox overflows is lost.
+TransportLimits link_limits() {
+  TransportLimits limits = direct_limits();
+  limits.outbox = 64 * 1024;
+  limits.outbox_bytes = 512 * 1024 * 1024;
+  return limits;
+}
+
+}  // namespace
+
+Error error_of(Code code, const std::string& reason) {
+  return {code, reason.empty() ? std::string(word(code)) : reason};
+}
+
+Error error_of(const Refused& refused) {
+  Error error = error_of(refused.code, refused.reason);
+  error.remedy = refused.remedy;
+  error.retry = refused.retry_ms;
+  return error;
+}
+
+Engine::Engine(const ClientOptions& options, NewsSink news)
+    : broker_(choose_broker(options.broker)),
+      name_(choose_name(options.name)),
+      trace_(options.trace),
+      news_(std::move(news)),
+      core_(settings_of(options, name_)) {
+  try {
+    broker_peer_ = transport_.connect(Door::broker, broker_, {});
+  } catch (const TransportError& error) {
+    throw Error(Code::bad_endpoint, error.what());
+  }
+  thread_ = std::thread([this] { run(); });
+}
+
+Engine::~Engine() {
+  stop(std::chrono::milliseconds(0));
+}
+
+std::uint64_t Engine::acquire(Acquire event, SessionSink sink) {
+  event.id = random_name();
+  std::uint64_t handle = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    handle = ++last_;
+  }
+  event.handle = handle;
+  post({std::move(event), std::move(sink)});
+  return handle;
+}
+
+void Engine::invoke(Invoke event, CallSink sink) {
+  post({std::move(event), std::move(sink)});
+}
+
+void Engine::ask(Message question, AnswerSink sink) {
+  std::uint64_t token = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    token = ++last_;
+  }
+  post({Ask{token, std::move(question)}, std::move(sink)});
+}
+
+void Engine::tell(Event event) {
+  post({std::move(event), {}});
+}
+
+void Engine::post(Order order) {
+  {
+    std::unique_lock lock(mutex_);
+    if (std::this_thread::get_id() != thread_.get_id()) {
+      room_.wait(lock, [&] { return stopped_ || inbox_.size() < inbox_max; });
+    }
+    if (!stopped_) {
+      const bool first = inbox_.empty();
+      inbox_.push_back(std::move(order));
+      if (first) transport_.wake();
+      return;
+    }
+  }
+  refuse(order);
+}
+
+// What is asked of an engine that has stopped.
+void Engine::refuse(const Order& order) {
+  const Error closed(Code::cancelled, "this client was closed");
+  if (const auto* sink = std::get_if<SessionSink>(&order.sink)) sink->over(closed);
+  if (const auto* sink = std::get_if<CallSink>(&order.sink)) sink->failed(closed);
+  if (const auto* sink = std::get_if<AnswerSink>(&order.sink)) {
+    (*sink)(Refused{.code = Code::cancelled, .reason = closed.what()});
+  }
+}
+
+void Engine::stop(std::chrono::milliseconds within) {
+  MUST(std::this_thread::get_id() != thread_.get_id());
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopping_) stop_by_ = now() + within;
+    stopping_ = true;
+    transport_.wake();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Engine::may_wait() const {
+  if (std::this_thread::get_id() != thread_.get_id()) return;
+  throw Error(Code::failed,
+              "a blocking function was called from a callback; use its asynchronous twin there");
+}
+
+void Engine::run() {
+  try {
+    while (!serve_inbox()) {
+      transport_.turn(core_.deadline(), [this](Incoming&& incoming) { receive(std::move(incoming)); });
+      if (core_.deadline() <= now()) feed(Elapsed{});
+    }
+  } catch (const std::exception& error) {  // the world's: no descriptors, no memory
+    fail_all(Error(Code::failed, std::string("the client had to stop: ") + error.what()));
+  }
+  std::vector<Order> rest;
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    std::swap(rest, inbox_);
+  }
+  room_.notify_all();
+  for (const Order& order : rest) refuse(order);
+}
+
+// Takes the orders; true if it is time to end.
+bool Engine::serve_inbox() {
+  std::vector<Order> orders;
+  bool stopping = false;
+  Instant stop_by = never;
+  {
+    const std::lock_guard lock(mutex_);
+    std::swap(orders, inbox_);
+    stopping = stopping_;
+    stop_by = stop_by_;
+  }
+  if (orders.size() >= inbox_max) room_.notify_all();
+  for (Order& order : orders) {
+    file(order.event, std::move(order.sink));
+    feed(std::move(order.event));
+  }
+  if (!stopping) return false;
+  feed(Close{});
+  while (!core_.idle() && now() < stop_by) {
+    transport_.turn(std::min(stop_by, core_.deadline()),
+                    [this](Incoming&& incoming) { receive(std::move(incoming)); });
+    feed(Elapsed{});
+  }
+  return true;
+}
+
+void Engine::file(const Event& event, Sink sink) {
+  if (auto* session = std::get_if<SessionSink>(&sink)) {
+    sessions_.emplace(std::get<Acquire>(event).handle, std::move(*session));
+  } else if (auto* call = std::get_if<CallSink>(&sink)) {
+    const auto& invoke = std::get<Invoke>(event);
+    calls_.emplace(std::pair(invoke.handle, invoke.number), std::move(*call));
+  } else if (auto* answer = std::get_if<AnswerSink>(&sink)) {
+    answers_.emplace(std::get<Ask>(event).token, std::move(*answer));
+  }
+}
+
+void Engine::feed(Event event) {
+  Actions actions;
+  core_.step(now(), std::move(event), actions);
+  for (Action& action : actions) perform(action);
+  while (!later_.empty()) {
+    Event next = std::move(later_.back());
+    later_.pop_back();
+    feed(std::move(next));
+  }
+}
+
+void Engine::fail_all(const Error& error) {
+  for (const auto& [number, call] : std::exchange(calls_, {})) call.failed(error);
+  for (const auto& [handle, session] : std::exchange(sessions_, {})) session.over(error);
+  for (const auto& [token, answer] : std::exchange(answers_, {})) {
+    answer(Refused{.code = error.code, .reason = error.what()});
+  }
+}
+
+// From the transport's numbers to the core's; false for connections that were given up.
+bool Engine::translate(Door door, std::uint64_t& peer) const {
+  if (door == Door::broker) return std::exchange(peer, 0) == broker_peer_;
+  const auto found = links_.find(peer);
+  if (found == links_.end()) return false;
+  peer = found->second;
+  return true;
+}
+
+void Engine::receive(Incoming&& incoming) {
+  if (auto* received = std::get_if<Received>(&incoming)) {
+    if (!translate(received->from.door, received->from.peer)) return;
+    if (trace_) {
+      const auto line = trace_line(*received, [this](const Address& address) { return name_of(address); });
+      std::fprintf(stderr, "%s\n", line.c_str());
+    }
+    feed(std::move(*received));
+  } else if (auto* garbled = std::get_if<Garbled>(&incoming)) {
+    if (!translate(garbled->from.door, garbled->from.peer)) return;
+    if (trace_) std::fprintf(stderr, "garbled: %s\n", garbled->fault.reason.c_str());
+    feed(std::move(*garbled));
+  } else if (auto* gone = std::get_if<Gone>(&incoming)) {
+    if (translate(gone->door, gone->peer)) feed(*gone);
+  }
+}
+
+void Engine::perform(Action& action) {
+  std::visit([this](auto& a) { act(a); }, action);
+}
+
+void Engine::act(Send& action) {
+  if (trace_) {
+    const auto line = trace_line(action, [this](const Address& address) { return name_of(address); });
+    std::fprintf(stderr, "%s\n", line.c_str());
+  }
+  if (action.to.door == Door::broker) {
+    action.to.peer = broker_peer_;
+  } else {
+    const auto found = peers_.find(action.to.peer);
+    if (found == peers_.end()) return;  // could not be connected to; the core will be told
+    action.to.peer = found->second;
+  }
+  transport_.send(action);
+}
+
+void Engine::act(const Connect& action) {
+  try {
+    const std::uint64_t peer = transport_.connect(Door::direct, action.endpoint, link_limits());
+    peers_.emplace(action.link, peer);
+    links_.emplace(peer, action.link);
+    if (trace_) endpoints_.emplace(action.link, action.endpoint);
+  } catch (const TransportError& error) {
+    if (trace_) std::fprintf(stderr, "%s\n", error.what());
+    later_.emplace_back(Gone{Door::direct, action.link});
+  }
+}
+
+void Engine::act(const Disconnect& action) {
+  const auto found = peers_.find(action.link);
+  if (found == peers_.end()) return;
+  transport_.disconnect(found->second);
+  links_.erase(found->second);
+  endpoints_.erase(action.link);
+  peers_.erase(found);
+}
+
+void Engine::act(const Reconnect&) {
+  const std::uint64_t old = std::exchange(broker_peer_, transport_.connect(Door::broker, broker_, {}));
+  transport_.disconnect(old);
+}
+
+void Engine::act(Acquired& action) {
+  const auto found = sessions_.find(action.handle);
+  if (found != sessions_.end()) found->second.held(action.granted, action.reassigned);
+}
+
+void Engine::act(NotAcquired& action) {
+  close_session(action.handle, error_of(action.refused));
+}
+
+void Engine::act(SessionEnded& action) {
+  if (action.ending == Ending::released) {
+    close_session(action.handle, Error(Code::unknown_session, "the session was released"));
+  } else {
+    close_session(action.handle, error_of(action.code, action.reason));
+  }
+}
+
+void Engine::close_session(std::uint64_t handle, const Error& error) {
+  const auto found = sessions_.find(handle);
+  if (found == sessions_.end()) return;
+  const SessionSink sink = std::move(found->second);
+  sessions_.erase(found);
+  sink.over(error);
+}
+
+void Engine::act(Waiting& action) {
+  const auto found = sessions_.find(action.handle);
+  if (found != sessions_.end() && found->second.waiting) found->second.waiting(action.queued);
+}
+
+void Engine::act(Part& action) {
+  const auto found = calls_.find({action.handle, action.number});
+  if (found == calls_.end()) return;
+  if (action.more) return found->second.part(std::move(action.payload), true);
+  const CallSink sink = std::move(found->second);
+  calls_.erase(found);
+  sink.part(std::move(action.payload), false);
+}
+
+void Engine::act(CallFailed& action) {
+  const auto found = calls_.find({action.handle, action.number});
+  if (found == calls_.end()) return;
+  const CallSink sink = std::move(found->second);
+  calls_.erase(found);
+  Error error = error_of(action.code, action.reason);
+  error.retry = action.retry;
+  error.exit = static_cast<int>(action.exit);
+  error.detail = std::move(action.detail);
+  sink.failed(std::move(error));
+}
+
+void Engine::act(Answer& action) {
+  const auto found = answers_.find(action.token);
+  if (found == answers_.end()) return;
+  const AnswerSink sink = std::move(found->second);
+  answers_.erase(found);
+  sink(action.message);
+}
+
+void Engine::act(News& action) {
+  if (news_) news_(std::move(action.happened));
+}
+
+std::string Engine::name_of(const Address& address) const {
+  if (address.door == Door::broker) return "broker";
+  const auto found = endpoints_.find(address.peer);
+  return found == endpoints_.end() ? "worker" : found->second;
+}
+
+}  // namespace pointsman::clients
