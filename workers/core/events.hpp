@@ -59,6 +59,13 @@ struct Enrolled {
   std::uint64_t lease = 0;
 };
 
+// A registration was refused; it is tried again, unless Done follows.
+struct Denied {
+  Code code = Code::none;
+  std::string reason;
+  std::string remedy;
+};
+
 // Work to do.
 struct Serve {
   std::uint64_t session = 0;
@@ -97,7 +104,8 @@ struct Done {
   std::string remedy;
 };
 
-using Action = std::variant<Send, Enrolled, Serve, Abandoned, SessionBegan, SessionOver, Reconnect, Done>;
+using Action =
+    std::variant<Send, Enrolled, Denied, Serve, Abandoned, SessionBegan, SessionOver, Reconnect, Done>;
 using Actions = std::vector<Action>;
 
 }  // namespace pointsman::workers

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -74,7 +75,7 @@ class WorkerCore {
   std::vector<Held> held() const;
 
   // reports.cpp: session events, until they are applied
-  void note(const Session& session, bool closed);
+  void note(std::uint64_t session, bool closed, Ending ending = Ending::released);
   void report_new();
   void report_unapplied();
   void report(std::uint64_t first, std::uint64_t last);
@@ -88,26 +89,29 @@ class WorkerCore {
   void on(const Address& from, const Renew& message);
   void released_by_broker(const Release& message);
   void renewed_by_broker(const Renew& message);
-  Session* admit(const Address& from, std::string_view about, const Bytes& ticket, const std::string& client,
-                 std::uint64_t number);
-  Session* open_new(const Address& from, std::string_view about, const Admission::Admitted& admitted,
-                    std::size_t offer, const std::string& client, std::uint64_t number);
-  Session* bound(const Address& from, std::string_view about, std::uint64_t session, std::uint64_t number);
-  void move(Session& session, const Address& from, const Bytes& ticket);
+  Session* admit(const Address& from, std::string_view about, const Bytes& sealed, const std::string& client,
+                 const Refused& named);
+  std::optional<Fault> why_not(const Admission::Admitted& admitted) const;
+  Session* bound(const Address& from, std::string_view about, const Refused& named);
+  void move(Session& session, const Address& from);
   Session& add(std::uint64_t id, std::size_t offer);
   void begin(Session& session);
   void restart_term(Session& session);
+  static Instant wanted(const Session& session);
   void retime(Session& session);
+  void place(Session& session, Instant at);
   void due(Session& session);
   void close(Session& session, Ending ending, Code code, const std::string& reason);
   void remove(Session& session);
   std::size_t offer_of(std::string_view service) const;
+  std::size_t offer_of(const Admission::Admitted& admitted) const;
 
   // calls.cpp: one at a time
   void on(const Address& from, const Call& message, const Payload& payload);
   void on(const Address& from, const Abandon& message);
   void answered(Answered event);
   void failed(FailedCall event);
+  void drop_late(Session& session);
   void serve_next(Session& session);
   void serve(Session& session, PendingCall call);
   void ended(Session& session);
@@ -137,7 +141,8 @@ class WorkerCore {
   Instant fence_;               // past it no session is opened
   std::uint64_t beat_ = 0;
   std::deque<std::pair<std::uint64_t, Instant>> beats_;  // not answered: number, when sent; at most 8
-  int unanswered_ = 0;          // heartbeats since the newest answer or connection
+  Instant silent_since_ = never;  // when the first heartbeat since the newest answer or connection was sent
+  bool broken_ = false;           // the connection is said to be gone
   bool draining_ = false;
   bool stopping_ = false;
 
