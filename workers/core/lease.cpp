@@ -160,7 +160,7 @@ void WorkerCore::on(const Refused& message) {
   out_->push_back(Denied{message.code, message.reason, message.remedy});
   const bool late = settings_.patience > Duration{0} && now_ - run_since_ >= settings_.patience;
   if (late || hopeless(message.code)) return finish(message.code, message.reason, message.remedy);
-  retry_later();
+  next_ = now_ + jitter(retry_);
   if (message.retry_ms > Milliseconds{0}) next_ = std::max(next_, now_ + message.retry_ms);
 }
 
