@@ -1,3 +1,4 @@
+// Tickets: read with the key of their lease, and spent once.
 #include "workers/core/admission.hpp"
 
 #include <algorithm>

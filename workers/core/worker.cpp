@@ -1,3 +1,4 @@
+// What comes in at a worker, and its account of itself.
 #include "workers/core/worker.hpp"
 
 #include <algorithm>
