@@ -60,7 +60,7 @@ class POINTSMAN_API Work {
 
   // Sends a part of the answer; blocks while the client reads too slowly. False once nobody wants it.
   virtual bool part(Payload frames) = 0;
-  // Sends the last part. A function that returns without it answers with no frames.
+  // Gives the last part, which leaves when the function returns. Without it the last part has no frames.
   virtual void answer(Payload frames) = 0;
   // Says that work moves on, for work without parts that takes long.
   virtual void progress() = 0;

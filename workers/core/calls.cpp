@@ -149,6 +149,13 @@ void WorkerCore::on(const Address& from, const Abandon& message) {
   refuse(from, Abandon::op, Code::unknown_request, "call " + std::to_string(message.number) + " is not known", {}, about);
 }
 
+const Address* WorkerCore::asker(std::uint64_t session, std::uint64_t number) const {
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end() || !found->second.running) return nullptr;
+  const PendingCall& call = *found->second.running;
+  return call.number == number && !call.abandoned ? &call.from : nullptr;
+}
+
 void WorkerCore::tell_failed(const Session& session, const PendingCall& call, Code code, const std::string& reason) {
   send(call.from, pointsman::Failed{.session = session.id, .number = call.number, .code = code, .reason = reason});
 }

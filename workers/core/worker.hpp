@@ -39,6 +39,10 @@ class WorkerCore {
   bool done() const { return stage_ == Stage::done; }
   std::size_t sessions() const { return sessions_.size(); }
 
+  // Where the answer of a running call goes, for a shell that minds how fast its client reads; or nothing if
+  // nobody wants it. Valid until the next step.
+  const Address* asker(std::uint64_t session, std::uint64_t number) const;
+
  private:
   enum class Stage : std::uint8_t { starting, registering, registered, leaving, done };
 

@@ -1,0 +1,102 @@
+// One turn: messages in, core, messages out.
+#include "workers/driver.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+
+#include "protocol/names.hpp"
+#include "protocol/trace.hpp"
+
+namespace pointsman::workers {
+
+namespace {
+
+std::string name_of(const Address& address) {
+  return address.door == Door::broker ? "broker" : "c" + std::to_string(address.peer);
+}
+
+}  // namespace
+
+Driver::Driver(Transport& transport, WorkerSettings settings, std::string broker, Handlers handlers, bool trace)
+    : transport_(transport),
+      core_(std::move(settings)),
+      broker_(std::move(broker)),
+      peer_(transport.connect(Door::broker, broker_, {})),
+      handlers_(std::move(handlers)),
+      trace_(trace) {}
+
+Driver::~Driver() { transport_.disconnect(peer_); }
+
+void Driver::turn(Instant until) {
+  until = std::min(until, core_.deadline());
+  transport_.turn(until, [this](Incoming&& event) { incoming(std::move(event)); });
+  if (core_.deadline() <= now()) tell(Elapsed{});
+}
+
+void Driver::incoming(Incoming&& event) {
+  if (const auto* received = std::get_if<Received>(&event)) {
+    // Of a connection that was replaced: its last words are too old to count.
+    if (received->from.door == Door::broker && received->from.peer != peer_) return;
+    if (trace_) std::fprintf(stderr, "%s\n", trace_line(*received, name_of).c_str());
+  }
+  if (const auto* gone = std::get_if<Gone>(&event); gone && gone->door == Door::broker && gone->peer != peer_) return;
+  std::visit([this](auto&& e) { tell(std::move(e)); }, std::move(event));
+}
+
+void Driver::tell(Event event) {
+  events_.push_back(std::move(event));
+  if (telling_) return;
+  telling_ = true;
+  while (!events_.empty()) {
+    Event next = std::move(events_.front());
+    events_.pop_front();
+    Actions actions;
+    core_.step(now(), std::move(next), actions);
+    for (Action& action : actions) carry_out(std::move(action));
+  }
+  telling_ = false;
+}
+
+void Driver::carry_out(Action&& action) {
+  if (auto* send = std::get_if<Send>(&action)) {
+    if (trace_) std::fprintf(stderr, "%s\n", trace_line(*send, name_of).c_str());
+    if (send->to.door == Door::broker) send->to.peer = peer_;
+    transport_.send(*send);
+  } else if (auto* serve = std::get_if<Serve>(&action)) {
+    handlers_.serve(std::move(*serve));
+  } else if (const auto* abandoned = std::get_if<Abandoned>(&action)) {
+    handlers_.abandoned(*abandoned);
+  } else if (const auto* enrolled = std::get_if<Enrolled>(&action)) {
+    handlers_.enrolled(*enrolled);
+  } else if (const auto* denied = std::get_if<Denied>(&action)) {
+    handlers_.denied(*denied);
+  } else if (std::holds_alternative<Reconnect>(action)) {
+    transport_.disconnect(peer_);
+    peer_ = transport_.connect(Door::broker, broker_, {});
+  } else if (auto* done = std::get_if<Done>(&action)) {
+    done_ = std::move(*done);
+  }
+}
+
+bool Driver::congested(std::uint64_t session, std::uint64_t number) const {
+  const Address* asker = core_.asker(session, number);
+  return asker && transport_.congested(*asker);
+}
+
+std::string workers_listener(const std::string& given) {
+  if (!given.empty()) return given;
+  const char* set = std::getenv((std::string(environment_prefix) + "WORKERS").c_str());
+  return set && *set ? set : std::string(default_workers_endpoint);
+}
+
+std::string unique_worker_name() {
+  std::array<char, 256> host{};
+  if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+  return std::string(host.data()).substr(0, 32) + "-" + std::to_string(getpid()) + "-" + random_name().substr(0, 6);
+}
+
+}  // namespace pointsman::workers

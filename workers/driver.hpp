@@ -1,0 +1,68 @@
+// The driver: gives a worker core its sockets and its time. What the core says about work is handed to whoever
+// runs the work. Used by one thread.
+
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "protocol/transport.hpp"
+#include "workers/core/worker.hpp"
+
+namespace pointsman::workers {
+
+// What runs the work, and what else wants to know. Each may tell() the driver; none may be empty when it is
+// called for.
+struct Handlers {
+  std::function<void(Serve&&)> serve;
+  std::function<void(const Abandoned&)> abandoned;
+  std::function<void(const Enrolled&)> enrolled = [](const Enrolled&) {};
+  std::function<void(const Denied&)> denied = [](const Denied&) {};
+};
+
+class Driver {
+ public:
+  // Connects to the broker's listener for workers; the core registers at the first turn(). Throws
+  // TransportError. The transport outlives the driver and may have a listener already.
+  Driver(Transport& transport, WorkerSettings settings, std::string broker, Handlers handlers, bool trace);
+  ~Driver();
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+  // Hands messages to the core until one came, something else woke the transport, or it is `until`.
+  void turn(Instant until);
+
+  // Tells the core, and does what it says. Within a handler: afterwards.
+  void tell(Event event);
+
+  // True while an answer to this call would have to wait: its client reads too slowly.
+  bool congested(std::uint64_t session, std::uint64_t number) const;
+
+  const std::optional<Done>& done() const { return done_; }
+  const WorkerCore& core() const { return core_; }
+
+ private:
+  void incoming(Incoming&& event);
+  void carry_out(Action&& action);
+
+  Transport& transport_;
+  WorkerCore core_;
+  std::string broker_;
+  std::uint64_t peer_ = 0;  // the connection to the broker
+  Handlers handlers_;
+  bool trace_;
+  std::deque<Event> events_;
+  bool telling_ = false;
+  std::optional<Done> done_;
+};
+
+// The broker's listener for workers: `given`, else $POINTSMAN_WORKERS, else the default.
+std::string workers_listener(const std::string& given);
+
+// A name that no other worker has: host, process and chance.
+std::string unique_worker_name();
+
+}  // namespace pointsman::workers
