@@ -21,7 +21,7 @@ namespace pointsman::broker {
 
 namespace {
 
-constexpr int drain_turns = 64;            // turns in a row before time gets its say
+constexpr int drain_turns = 64;             // turns in a row before time gets its say
 constexpr std::size_t traced_max = 10'000;  // peers that a trace tells apart
 
 // SIGTERM and SIGINT as something to be read; SIGPIPE as nothing. As before when destroyed.
@@ -37,7 +37,8 @@ class StopSignals {
     ignore.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &ignore, &pipe_before_);
     descriptor_ = ::signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (descriptor_ < 0) throw TransportError(std::string("cannot wait for signals: ") + std::strerror(errno));
+    if (descriptor_ < 0)
+      throw TransportError(std::string("cannot wait for signals: ") + std::strerror(errno));
   }
   ~StopSignals() {
     ::close(descriptor_);
@@ -120,8 +121,8 @@ class Shell {
   void trace(const Incoming& incoming) {
     if (const auto* received = std::get_if<Received>(&incoming)) print(trace_line(*received, naming_));
     if (const auto* garbled = std::get_if<Garbled>(&incoming)) {
-      print("# " + name(garbled->from) + " sent what cannot be read: " + std::string(word(garbled->fault.code)) +
-            ", " + garbled->fault.reason);
+      print("# " + name(garbled->from) + " sent what cannot be read: " +
+            std::string(word(garbled->fault.code)) + ", " + garbled->fault.reason);
     }
     if (const auto* gone = std::get_if<Gone>(&incoming)) {
       print("# " + name({.door = gone->door, .peer = gone->peer}) + " is gone");
@@ -130,7 +131,8 @@ class Shell {
 
   static void print(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
 
-  // c1, c2 … and w1, w2 … in the order in which they turn up: what the transport calls them is not for the eye.
+  // c1, c2 … and w1, w2 … in the order in which they turn up: what the transport calls them is not for the
+  // eye.
   std::string name(const Address& address) {
     if (names_.size() >= traced_max) names_.clear();
     const auto [found, is_new] = names_.try_emplace(address.peer);

@@ -23,7 +23,8 @@ constexpr std::string_view tcp = "tcp://";
 constexpr std::string_view ipc = "ipc://";
 
 [[noreturn]] void reject(std::string_view endpoint, std::string_view why) {
-  throw TransportError("endpoint '" + std::string(endpoint.substr(0, limits::endpoint)) + "': " + std::string(why));
+  throw TransportError("endpoint '" + std::string(endpoint.substr(0, limits::endpoint)) +
+                       "': " + std::string(why));
 }
 
 struct HostPort {
@@ -66,7 +67,8 @@ bool answers(const std::string& path) {
   std::memcpy(address.sun_path, path.data(), path.size());
   const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (probe < 0) return true;
-  const int result = ::connect(probe, static_cast<const sockaddr*>(static_cast<const void*>(&address)), sizeof address);
+  const int result =
+      ::connect(probe, static_cast<const sockaddr*>(static_cast<const void*>(&address)), sizeof address);
   const int error = errno;
   ::close(probe);
   return result == 0 || error != ECONNREFUSED;
@@ -76,7 +78,8 @@ void check_path(std::string_view endpoint) {
   const std::string path(endpoint.substr(ipc.size()));
   if (path.empty()) reject(endpoint, "the path is missing; write ipc:///run/pointsman/clients");
   if (path.size() >= sizeof(sockaddr_un::sun_path)) {
-    reject(endpoint, "the path is longer than the 107 bytes that a Unix socket may have; choose a shorter one");
+    reject(endpoint,
+           "the path is longer than the 107 bytes that a Unix socket may have; choose a shorter one");
   }
 }
 
@@ -104,9 +107,10 @@ std::string bindable(const std::string& endpoint, bool insecure) {
     reject(endpoint, "the port must be a number from 1 to 65535, or * for any free one");
   }
   if (!is_loopback(host) && !insecure) {
-    reject(endpoint,
-           "other machines can reach this address, and the link is not encrypted; bind 127.0.0.1 or ipc://, or "
-           "allow it with --insecure where the network is trusted");
+    reject(
+        endpoint,
+        "other machines can reach this address, and the link is not encrypted; bind 127.0.0.1 or ipc://, or "
+        "allow it with --insecure where the network is trusted");
   }
   // libzmq looks names up for connections only, not to bind.
   if (host == "localhost") return std::string(tcp) + "127.0.0.1:" + std::string(port);
@@ -125,6 +129,21 @@ std::string connectable(const std::string& endpoint) {
   if (host == "*") reject(endpoint, "a host is needed to connect to, for example 127.0.0.1");
   if (host.find(';') != std::string_view::npos) reject(endpoint, "a source address cannot be chosen");
   return endpoint;
+}
+
+OwnedPath::OwnedPath(const std::string& endpoint) {
+  if (!endpoint.starts_with(ipc) || endpoint.starts_with("ipc://@")) return;
+  struct stat what {};
+  const std::string path = endpoint.substr(ipc.size());
+  if (::lstat(path.c_str(), &what) != 0) return;
+  path_ = path;
+  inode_ = what.st_ino;
+}
+
+OwnedPath::~OwnedPath() {
+  struct stat what {};
+  if (path_.empty() || ::lstat(path_.c_str(), &what) != 0) return;
+  if (S_ISSOCK(what.st_mode) && what.st_ino == inode_) ::unlink(path_.c_str());
 }
 
 }  // namespace pointsman

@@ -5,7 +5,9 @@
 
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <utility>
 
 namespace pointsman {
 
@@ -15,5 +17,24 @@ std::string bindable(const std::string& endpoint, bool insecure);
 
 // The endpoint to connect to.
 std::string connectable(const std::string& endpoint);
+
+// The Unix socket that a bound ipc endpoint left in the file system; removed when this is destroyed, unless
+// somebody else's has taken its place. Nothing for other endpoints.
+class OwnedPath {
+ public:
+  OwnedPath() = default;
+  explicit OwnedPath(const std::string& endpoint);
+  OwnedPath(OwnedPath&& other) noexcept { *this = std::move(other); }
+  OwnedPath& operator=(OwnedPath&& other) noexcept {
+    std::swap(path_, other.path_);
+    std::swap(inode_, other.inode_);
+    return *this;
+  }
+  ~OwnedPath();
+
+ private:
+  std::string path_;
+  std::uint64_t inode_ = 0;
+};
 
 }  // namespace pointsman

@@ -9,19 +9,19 @@ namespace pointsman {
 
 static_assert(limits::envelope_bytes <= 255);
 
-std::size_t envelope_frames(std::span<const std::string_view> frames) {
+std::size_t envelope_frames(std::span<const Frame> frames) {
   for (std::size_t i = 0; i < frames.size() && i < limits::envelope_frames; ++i) {
-    if (frames[i].empty()) return i + 1;
+    if (frames[i].size() == 0) return i + 1;
   }
   return 0;
 }
 
-std::string pack_envelope(std::span<const std::string_view> frames) {
+std::string pack_envelope(std::span<const Frame> frames) {
   std::string packed;
-  for (const std::string_view frame : frames) {
+  for (const Frame& frame : frames) {
     MUST(frame.size() <= 255);
     packed += static_cast<char>(static_cast<unsigned char>(frame.size()));
-    packed += frame;
+    packed += frame.view();
   }
   return packed;
 }

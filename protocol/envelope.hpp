@@ -10,14 +10,16 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/frame.hpp"
+
 namespace pointsman {
 
 // How many of the first frames are the return envelope: everything up to and including the first empty one,
 // or none where none of the first limits::envelope_frames is empty.
-std::size_t envelope_frames(std::span<const std::string_view> frames);
+std::size_t envelope_frames(std::span<const Frame> frames);
 
 // The frames as one string, for Address::envelope; empty for no frames. Each has at most 255 bytes.
-std::string pack_envelope(std::span<const std::string_view> frames);
+std::string pack_envelope(std::span<const Frame> frames);
 
 // The frames again, as views of `packed`, which pack_envelope() made.
 std::vector<std::string_view> unpack_envelope(std::string_view packed);

@@ -1,54 +1,69 @@
-// Outbox: what waits, in order, for one peer that cannot take it yet. Bounded in count, size and age.
+// Outboxes: what waits, in order, for peers that cannot take it yet. Bounded in count, size and age.
+//
+// Knows no sockets: it is given a way to transmit one message. Not thread safe.
 
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
-#include <utility>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "protocol/machine.hpp"
 
 namespace pointsman {
 
-class Outbox {
+// What became of a message: it left, its peer cannot take it now, or there is no such peer any more.
+enum class Outcome { sent, full, gone };
+
+class Outboxes {
  public:
-  // One message, encoded. `envelope` is packed; after `until` nobody wants it any more.
+  struct Bounds {
+    std::size_t messages = 0;        // that wait for one peer
+    std::size_t bytes = 0;           // of them, payload included; one message may always wait
+    Duration age = Duration::max();  // what waits longer is dropped
+  };
+  using Transmit = std::function<Outcome(std::uint64_t peer, std::string_view envelope, std::string_view body,
+                                         const Payload& payload)>;
+
+  Outboxes(Bounds bounds, Transmit transmit);
+
+  // Transmits the message, or keeps it behind what waits for that peer already (`full`). `gone`: the peer is
+  // not there, or its outbox has no room; what waited for it is dropped.
+  Outcome send(Instant now, const Address& to, std::string_view body, const Payload& payload);
+
+  // Transmits what can leave; returns the peers that are gone. Does nothing if it did so just now.
+  std::vector<std::uint64_t> flush(Instant now);
+
+  bool empty() const { return queues_.empty(); }
+  bool holds(std::uint64_t peer) const { return queues_.contains(peer); }
+
+  // When to flush() if nothing says that a peer can take something; `never` if nothing waits.
+  Instant next_flush() const;
+
+ private:
   struct Parcel {
     std::string envelope;
     std::string body;
     Payload payload;
-    Instant until = never;
-    std::size_t bytes = 0;  // kept by the outbox
+    Instant since;
+    std::size_t bytes = 0;
+  };
+  struct Queue {
+    std::deque<Parcel> parcels;
+    std::size_t bytes = 0;
   };
 
-  // False if it has no room: more than `count` messages, or more than `bytes` where something waits already.
-  bool push(Parcel parcel, std::size_t count, std::size_t bytes) {
-    parcel.bytes = size_of(parcel);
-    if (parcels_.size() >= count) return false;
-    if (!parcels_.empty() && bytes_ + parcel.bytes > bytes) return false;
-    bytes_ += parcel.bytes;
-    parcels_.push_back(std::move(parcel));
-    return true;
-  }
+  Outcome drain(Instant now, std::uint64_t peer, Queue& queue);
 
-  bool empty() const { return parcels_.empty(); }
-  const Parcel& front() const { return parcels_.front(); }
-
-  void pop() {
-    bytes_ -= parcels_.front().bytes;
-    parcels_.pop_front();
-  }
-
- private:
-  static std::size_t size_of(const Parcel& parcel) {
-    std::size_t bytes = parcel.envelope.size() + parcel.body.size();
-    for (const Frame& frame : parcel.payload) bytes += frame.size();
-    return bytes;
-  }
-
-  std::deque<Parcel> parcels_;
-  std::size_t bytes_ = 0;
+  const Bounds bounds_;
+  const Transmit transmit_;
+  std::unordered_map<std::uint64_t, Queue> queues_;  // none is empty
+  Instant last_flush_{};
 };
 
 }  // namespace pointsman

@@ -1,4 +1,4 @@
-// Sockets of libzmq, each with its outboxes, driven by epoll on their descriptors.
+// Sockets of libzmq, each with outboxes, driven by epoll on their descriptors.
 //
 // The descriptor of a zmq socket says "look at me" once: it stays silent until libzmq has been asked again.
 // So whatever was sent through or left unread is looked at again before the next wait (`pending`). It also
@@ -21,6 +21,7 @@
 #include "protocol/codec.hpp"
 #include "protocol/endpoint.hpp"
 #include "protocol/envelope.hpp"
+#include "protocol/incoming.hpp"
 #include "protocol/must.hpp"
 #include "protocol/outbox.hpp"
 #include "protocol/poller.hpp"
@@ -29,12 +30,10 @@ namespace pointsman {
 
 namespace {
 
-constexpr int batch = 16;                                 // messages a socket and turn
-constexpr int sockets_max = 32 * 1024;                    // of all transports of a process
-constexpr int farewell_ms = 100;                          // for what was sent to leave when a socket is closed
+constexpr int batch = 16;               // messages a socket and turn
+constexpr int sockets_max = 32 * 1024;  // of all transports of a process
+constexpr int farewell_ms = 100;        // for what was sent to leave when a socket is closed
 constexpr Duration broker_age = std::chrono::seconds(2);  // of what waits for a broker
-constexpr Duration retry_least = std::chrono::milliseconds(1);  // between two attempts to empty outboxes
-constexpr Duration retry_most = std::chrono::milliseconds(20);   // the same, if libzmq stays silent
 constexpr std::size_t copied_bytes = 4096;                // payload frames up to this are copied, not lent
 constexpr std::size_t frames_max = limits::envelope_frames + 1 + limits::payload_frames;
 
@@ -64,6 +63,7 @@ std::string_view view(const zmq::message_t& message) {
 }
 
 Frame adopt(zmq::message_t&& message) {
+  if (message.size() == 0) return {};
   // A short message lies within its object: the view must be of the place where it comes to rest.
   auto owner = std::make_shared<const zmq::message_t>(std::move(message));
   const std::string_view bytes = view(*owner);
@@ -82,8 +82,6 @@ zmq::message_t lend(const Frame& frame) {
   return message;
 }
 
-enum class Outcome { sent, full, gone };
-
 // One zmq socket.
 class Line {
  public:
@@ -92,7 +90,10 @@ class Line {
         door_(door),
         number_(number),
         limits_(limits),
-        socket_(context, listener ? zmq::socket_type::router : zmq::socket_type::dealer) {
+        socket_(context, listener ? zmq::socket_type::router : zmq::socket_type::dealer),
+        outboxes_({limits.outbox, limits.outbox_bytes, door == Door::broker ? broker_age : Duration::max()},
+                  [this](std::uint64_t peer, std::string_view envelope, std::string_view body,
+                         const Payload& payload) { return transmit(peer, envelope, body, payload); }) {
     socket_.set(zmq::sockopt::linger, 0);
     socket_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(limits.message_bytes));
     socket_.set(zmq::sockopt::sndhwm, limits.send_queue);
@@ -112,25 +113,19 @@ class Line {
       socket_.set(zmq::sockopt::reconnect_ivl_max, 2000);
     }
   }
-  ~Line() { socket_.set(zmq::sockopt::linger, farewell_ms); }
+  ~Line() { socket_.set(zmq::sockopt::linger, farewell_ms); }  // bounded, so nothing ever hangs on it
   Line(const Line&) = delete;
   Line& operator=(const Line&) = delete;
 
   zmq::socket_t& socket() { return socket_; }
+  void owns(const std::string& endpoint) { path_ = OwnedPath(endpoint); }
   int descriptor() const { return socket_.get(zmq::sockopt::fd); }
   Door door() const { return door_; }
   std::uint64_t number() const { return number_; }
-  bool congested(std::uint64_t peer) const { return outboxes_.contains(peer); }
+  Outboxes& outboxes() { return outboxes_; }
 
   // The next message, if there is one.
   bool receive(Incoming& out);
-
-  Outcome send(const Address& to, std::string_view body, const Payload& payload);
-
-  // Sends what waits and can leave, unless that was tried just now; appends the peers that turn out to be
-  // gone. When to try again: next_flush().
-  void flush(std::vector<Gone>& gone);
-  Instant next_flush() const { return outboxes_.empty() ? never : last_flush_ + retry_most; }
 
   // Kept by the transport.
   bool pending = false;  // to be looked at before the next wait,
@@ -138,13 +133,12 @@ class Line {
   bool waiting = false;  // something is in its outboxes
   bool closed = false;
 
-
  private:
-  Incoming read();
-  Incoming understand(Address from);
+  void finish(Incoming& message) const;
   std::uint64_t peer_of(std::string_view routing_id);
   bool routing_id_of(std::uint64_t peer, std::string& out) const;
-  Outcome transmit(std::uint64_t peer, std::string_view envelope, std::string_view body, const Payload& payload);
+  Outcome transmit(std::uint64_t peer, std::string_view envelope, std::string_view body,
+                   const Payload& payload);
   Outcome push(zmq::message_t&& frame, bool more);
 
   const bool listener_;
@@ -152,14 +146,12 @@ class Line {
   const std::uint64_t number_;
   const TransportLimits limits_;
   zmq::socket_t socket_;
-
-  std::unordered_map<std::uint64_t, Outbox> outboxes_;  // of peers for whom something waits
-  Instant last_flush_{};
-  std::array<std::string, 64> strangers_;               // routing ids of the newest, to answer them
+  OwnedPath path_;
+  Outboxes outboxes_;
+  std::array<std::string, 64> strangers_;  // routing ids of the newest, to answer them
   std::uint32_t strangers_seen_ = 0;
-  std::string routing_id_;              // reused
-  std::vector<zmq::message_t> frames_;  // of the message that is read, without the routing id
-  std::size_t frames_seen_ = 0;         // they may be more than are kept
+  std::string routing_id_;     // reused
+  std::vector<Frame> frames_;  // of the message that is read, without the routing id; reused
 };
 
 bool Line::receive(Incoming& out) {
@@ -168,16 +160,11 @@ bool Line::receive(Incoming& out) {
     if (zmq_msg_recv(first.handle(), socket_.handle(), ZMQ_DONTWAIT) >= 0) break;
     if (zmq_errno() != EINTR) return false;
   }
-  Address from{.door = door_, .peer = number_};
+  const std::uint64_t peer = listener_ ? peer_of(view(first)) : number_;
   bool more = first.more();
   frames_.clear();
-  frames_seen_ = 0;
-  if (listener_) {
-    from.peer = peer_of(view(first));
-  } else {
-    frames_.push_back(std::move(first));
-    frames_seen_ = 1;
-  }
+  if (!listener_) frames_.push_back(adopt(std::move(first)));
+  std::size_t seen = frames_.size();
   // The rest of a message is there when its first frame is.
   while (more) {
     zmq::message_t frame;
@@ -186,61 +173,26 @@ bool Line::receive(Incoming& out) {
       break;
     }
     more = frame.more();
-    ++frames_seen_;
-    if (frames_.size() < frames_max) frames_.push_back(std::move(frame));
+    ++seen;
+    if (frames_.size() < frames_max) frames_.push_back(adopt(std::move(frame)));
   }
-  out = understand(std::move(from));
+  out = understand({.door = door_, .peer = peer}, frames_, seen, limits_);
   frames_.clear();
+  finish(out);
   return true;
 }
 
-Incoming Line::understand(Address from) {
-  const auto wrong = [&from](Code code, std::string reason) -> Incoming {
-    return Garbled{std::move(from), {.code = code, .reason = std::move(reason)}};
-  };
-  std::vector<std::string_view> views;
-  views.reserve(frames_.size());
-  for (const zmq::message_t& frame : frames_) views.push_back(view(frame));
-
-  const std::size_t around = envelope_frames(views);
-  std::size_t around_bytes = 0;
-  for (std::size_t i = 0; i < around; ++i) around_bytes += views[i].size();
-  if (around_bytes > limits::envelope_bytes) {
-    return wrong(Code::limit_reached, "the return envelope is larger than " +
-                                          std::to_string(limits::envelope_bytes) + " bytes");
-  }
+// What understand() cannot know.
+void Line::finish(Incoming& message) const {
+  auto* received = std::get_if<Received>(&message);
+  Address& from = received != nullptr ? received->from : std::get<Garbled>(message).from;
   // An envelope is only for listeners to keep: a connection has one peer, which knows the way.
-  if (listener_) from.envelope = pack_envelope({views.data(), around});
-  if (around == views.size()) return wrong(Code::bad_message, "there is no body: a frame is missing");
-
-  const std::string_view body = views[around];
-  from.codec = body.starts_with('{') ? Codec::json : Codec::msgpack;
-  if (from.peer & stranger) {
-    return wrong(Code::bad_message,
-                 "the socket has a routing id (identity) of its own choice; leave ZMQ_ROUTING_ID unset");
+  if (!listener_) from.envelope.clear();
+  if (received != nullptr && (from.peer & stranger) != 0) {
+    message = Garbled{std::move(from),
+                      {.code = Code::bad_message,
+                       .reason = "the socket has a routing id (identity) of its own choice; leave it unset"}};
   }
-  if (body.size() > limits_.body_bytes) {
-    return wrong(Code::limit_reached, "the body has " + std::to_string(body.size()) + " bytes, more than " +
-                                          std::to_string(limits_.body_bytes));
-  }
-  auto decoded = decode(body, from.codec);
-  if (auto* fault = std::get_if<Fault>(&decoded)) return Garbled{std::move(from), std::move(*fault)};
-
-  const std::size_t count = frames_seen_ - around - 1;
-  std::size_t bytes = 0;
-  for (std::size_t i = around + 1; i < views.size(); ++i) bytes += views[i].size();
-  if (count > limits_.payload_frames) {
-    return wrong(Code::limit_reached, std::to_string(count) + " payload frames follow the body; at most " +
-                                          std::to_string(limits_.payload_frames) + " may");
-  }
-  if (bytes > limits_.payload_bytes) {
-    return wrong(Code::limit_reached, "the payload has " + std::to_string(bytes) + " bytes, more than " +
-                                          std::to_string(limits_.payload_bytes));
-  }
-  Payload payload;
-  payload.reserve(count);
-  for (std::size_t i = around + 1; i < frames_.size(); ++i) payload.push_back(adopt(std::move(frames_[i])));
-  return Received{std::move(from), std::move(std::get<Message>(decoded)), std::move(payload)};
 }
 
 // Automatic routing ids are a zero byte and a number: the handle needs no table, and never names another
@@ -264,43 +216,9 @@ bool Line::routing_id_of(std::uint64_t peer, std::string& out) const {
     return true;
   }
   out.assign(1, '\0');
-  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(static_cast<unsigned char>(number >> shift));
+  for (int shift = 24; shift >= 0; shift -= 8)
+    out += static_cast<char>(static_cast<unsigned char>(number >> shift));
   return true;
-}
-
-Outcome Line::send(const Address& to, std::string_view body, const Payload& payload) {
-  const auto queue = outboxes_.find(to.peer);
-  if (queue == outboxes_.end()) {
-    const Outcome outcome = transmit(to.peer, to.envelope, body, payload);
-    if (outcome != Outcome::full) return outcome;
-  }
-  Outbox& outbox = queue == outboxes_.end() ? outboxes_[to.peer] : queue->second;
-  Outbox::Parcel parcel{to.envelope, std::string(body), payload};
-  if (door_ == Door::broker) parcel.until = now() + broker_age;
-  if (outbox.push(std::move(parcel), limits_.outbox, limits_.outbox_bytes)) return Outcome::full;
-  outboxes_.erase(to.peer);
-  return Outcome::gone;
-}
-
-void Line::flush(std::vector<Gone>& gone) {
-  const Instant start = now();
-  if (start < last_flush_ + retry_least) return;
-  last_flush_ = start;
-  for (auto peer = outboxes_.begin(); peer != outboxes_.end();) {
-    Outbox& outbox = peer->second;
-    Outcome outcome = Outcome::sent;
-    while (!outbox.empty() && outcome == Outcome::sent) {
-      const Outbox::Parcel& parcel = outbox.front();
-      if (parcel.until > start) outcome = transmit(peer->first, parcel.envelope, parcel.body, parcel.payload);
-      if (outcome == Outcome::sent) outbox.pop();
-    }
-    if (outcome == Outcome::gone) gone.push_back({door_, peer->first});
-    if (outcome == Outcome::full) {
-      ++peer;
-    } else {
-      peer = outboxes_.erase(peer);
-    }
-  }
 }
 
 // All frames of one message. Where libzmq says no to a later frame, since the connection broke meanwhile, it
@@ -340,12 +258,18 @@ Outcome Line::push(zmq::message_t&& frame, bool more) {
 std::string problem_of(const std::string& endpoint, const zmq::error_t& error) {
   std::string text = "endpoint '" + endpoint + "': " + error.what();
   switch (error.num()) {
-    case EADDRINUSE: return text + "; stop what listens there, or choose another one";
-    case EADDRNOTAVAIL: return text + "; choose an address of this machine";
-    case EACCES: return text + "; choose a port above 1023, or a folder that you may write to";
-    case ENOENT: return text + "; make the folder first";
-    case EMFILE: return text + "; raise `ulimit -n`";
-    default: return text;
+    case EADDRINUSE:
+      return text + "; stop what listens there, or choose another one";
+    case EADDRNOTAVAIL:
+      return text + "; choose an address of this machine";
+    case EACCES:
+      return text + "; choose a port above 1023, or a folder that you may write to";
+    case ENOENT:
+      return text + "; make the folder first";
+    case EMFILE:
+      return text + "; raise `ulimit -n`";
+    default:
+      return text;
   }
 }
 
@@ -443,10 +367,10 @@ struct Transport::Inside {
     std::erase_if(waiting, [&](std::uint64_t number) {
       const auto line = find(number);
       if (!line) return true;
-      line->flush(gone);
+      for (const std::uint64_t peer : line->outboxes().flush(now())) gone.push_back({line->door(), peer});
       mark(*line);
-      next = std::min(next, line->next_flush());
-      line->waiting = line->next_flush() != never;
+      next = std::min(next, line->outboxes().next_flush());
+      line->waiting = !line->outboxes().empty();
       return !line->waiting;
     });
     return next;
@@ -468,7 +392,9 @@ std::string Transport::listen(Door door, const std::string& endpoint, const Tran
     throw TransportError(problem_of(endpoint, error));
   }
   inside_->keep(line);
-  return line->socket().get(zmq::sockopt::last_endpoint);
+  const std::string bound = line->socket().get(zmq::sockopt::last_endpoint);
+  if (wanted != "ipc://*") line->owns(bound);  // that one libzmq removes by itself
+  return bound;
 }
 
 std::uint64_t Transport::connect(Door door, const std::string& endpoint, const TransportLimits& limits) {
@@ -510,7 +436,7 @@ void Transport::send(const Send& action) {
   const auto line = in.towards(action.to.peer);
   if (!line) return;
   encode(action.message, action.to.codec, in.body);
-  const Outcome outcome = line->send(action.to, in.body, action.payload);
+  const Outcome outcome = line->outboxes().send(now(), action.to, in.body, action.payload);
   in.mark(*line);
   if (outcome == Outcome::gone) in.gone.push_back({line->door(), action.to.peer});
   if (outcome == Outcome::full && !line->waiting) {
@@ -521,17 +447,26 @@ void Transport::send(const Send& action) {
 
 bool Transport::congested(const Address& to) const {
   const auto line = inside_->towards(to.peer);
-  return line && line->congested(to.peer);
+  return line && line->outboxes().holds(to.peer);
 }
 
-bool Transport::idle() const { return inside_->waiting.empty(); }
+bool Transport::idle() const {
+  return std::none_of(inside_->waiting.begin(), inside_->waiting.end(), [this](std::uint64_t number) {
+    const auto line = inside_->find(number);
+    return line && !line->outboxes().empty();
+  });
+}
 
 void Transport::watch(int descriptor, std::function<void()> handler) {
   inside_->poller.watch(descriptor, std::move(handler));
 }
 
-void Transport::unwatch(int descriptor) { inside_->poller.unwatch(descriptor); }
+void Transport::unwatch(int descriptor) {
+  inside_->poller.unwatch(descriptor);
+}
 
-void Transport::wake() { inside_->poller.wake(); }
+void Transport::wake() {
+  inside_->poller.wake();
+}
 
 }  // namespace pointsman

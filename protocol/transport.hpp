@@ -1,4 +1,5 @@
-// Transport: sockets, time, signals. The one file whose source includes zmq, and the shell that drives any core.
+// Transport: sockets, time, signals. The one file whose source includes zmq, and the shell that drives any
+// core.
 //
 // A message is: return envelope, body, payload frames. On a listener (ROUTER) everything up to and including
 // the first empty frame is the envelope and is echoed in front of the answer; where there is no empty frame
@@ -37,11 +38,11 @@ struct TransportLimits {
   // One frame, as libzmq bounds it (ZMQ_MAXMSGSIZE): the connection of a peer that sends a larger one is
   // closed. What is larger than the bounds above but not than this is answered.
   std::size_t message_bytes = 2 * limits::body_bytes;
-  std::size_t outbox = 4096;                  // messages that wait for one slow peer
+  std::size_t outbox = 4096;                   // messages that wait for one slow peer
   std::size_t outbox_bytes = 4 * 1024 * 1024;  // and their size; one message may always wait
-  int send_queue = 64;                        // ZMQ_SNDHWM
-  int receive_queue = 64;                     // ZMQ_RCVHWM
-  int handshake_ms = 3000;                    // for a peer to say that it speaks ZMTP
+  int send_queue = 64;                         // ZMQ_SNDHWM
+  int receive_queue = 64;                      // ZMQ_RCVHWM
+  int handshake_ms = 3000;                     // for a peer to say that it speaks ZMTP
 };
 
 // The bounds of a direct link, between a client and a worker.
