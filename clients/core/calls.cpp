@@ -89,6 +89,13 @@ void ClientCore::part(std::uint64_t handle, SessionState& session, const Reply& 
   if (!message.more) forget_call(handle, session, message.number);
 }
 
+void ClientCore::call_failed(std::uint64_t handle, SessionState& session, Failed message) {
+  if (!session.calls.contains(message.number)) return;
+  CallFailed why{.code = message.code, .reason = std::move(message.reason), .exit = message.exit};
+  why.detail = std::move(message.detail);
+  fail_call(handle, session, message.number, std::move(why));
+}
+
 void ClientCore::call_refused(std::uint64_t handle, SessionState& session, const Refused& message) {
   if (message.code == Code::busy) {
     // Its queue for this session is full: the call waits here for a moment.
@@ -99,6 +106,10 @@ void ClientCore::call_refused(std::uint64_t handle, SessionState& session, const
     return arm(handle, session);
   }
   CallFailed why{.code = message.code, .reason = message.reason};
+  if (message.code == Code::ended) {
+    why.code = Code::unreachable;
+    why.reason = "the call was answered, but the answer was lost with its connection";
+  }
   if (!message.remedy.empty()) why.reason += "; " + message.remedy;
   why.retry = message.retry_ms;
   fail_call(handle, session, message.number, std::move(why));
@@ -128,20 +139,15 @@ void ClientCore::fail_calls(std::uint64_t handle, SessionState& session, Code co
   }
 }
 
-// What was sent is to be sent again, if it may, and unless the user has a part of the answer.
-void ClientCore::unsend_calls(std::uint64_t handle, SessionState& session, bool may,
-                              const std::string& reason) {
+// What was sent is to be sent again to another worker, unless the user has a part of the answer.
+void ClientCore::unsend_calls(std::uint64_t handle, SessionState& session, const std::string& reason) {
   for (auto next = session.calls.begin(); next != session.calls.end();) {
     auto& [number, call] = *next++;
-    if (!call.sent) continue;
     if (call.next_part > 0) {
       fail_call(handle, session, number,
                 {.code = Code::unreachable,
                  .reason = reason + "; a part of the answer has been delivered already"});
-    } else if (!may) {
-      fail_call(handle, session, number,
-                {.code = Code::unreachable, .reason = reason + "; the call may have run (reassign is 0)"});
-    } else {
+    } else if (call.sent) {
       call.sent = false;
       session.unsent.insert(number);
     }

@@ -97,7 +97,7 @@ void ClientCore::on(ReleaseSession event) {
   SessionState* session = find(event.handle);
   if (session == nullptr) return;  // it ended by itself, which its user may not have heard yet
   if (session->stage == Stage::holding) {
-    farewells_.release(now_, session->granted.session, session->shown ? session->link : 0, *out_);
+    farewells_.release(now_, session->granted.session, session->shown > 0 ? session->link : 0, *out_);
   } else if (session->stage == Stage::asking) {
     farewells_.cancel(now_, session->id, *out_);
   }

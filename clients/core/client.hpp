@@ -97,6 +97,7 @@ class ClientCore {
   void session_refused(std::uint64_t handle, SessionState& session, const Refused& message);
   void lost(const Lost& message);
   void relink(std::uint64_t link);
+  void show_again(SessionState& session);
   enum class Guilt : std::uint8_t { dead, refused };
   void replace(std::uint64_t handle, SessionState& session, Guilt guilt, Code code, std::string reason);
   void drop_grant(std::uint64_t handle, SessionState& session, bool dead);
@@ -107,11 +108,12 @@ class ClientCore {
   // calls.cpp: using it
   void flush(std::uint64_t handle, SessionState& session);
   void part(std::uint64_t handle, SessionState& session, const Reply& message, Payload payload);
+  void call_failed(std::uint64_t handle, SessionState& session, Failed message);
   void call_refused(std::uint64_t handle, SessionState& session, const Refused& message);
   void forget_call(std::uint64_t handle, SessionState& session, std::uint64_t number);
   void fail_call(std::uint64_t handle, SessionState& session, std::uint64_t number, CallFailed why);
   void fail_calls(std::uint64_t handle, SessionState& session, Code code, const std::string& reason);
-  void unsend_calls(std::uint64_t handle, SessionState& session, bool may, const std::string& reason);
+  void unsend_calls(std::uint64_t handle, SessionState& session, const std::string& reason);
   void tend_call(std::uint64_t handle, std::uint64_t number);
 
   SessionState* find(std::uint64_t handle);

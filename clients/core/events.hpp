@@ -101,7 +101,7 @@ struct Reconnect {};
 struct Acquired {
   std::uint64_t handle = 0;
   Granted granted;
-  int reassigned = 0;  // how many workers the session had before this one
+  int reassigned = 0;  // how many workers the session had before, also those that only refused it
 };
 
 struct NotAcquired {

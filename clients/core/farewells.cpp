@@ -70,7 +70,15 @@ bool Farewells::receive(Instant now, const Message& message, Actions& out) {
     if (refused->about == Cancel::op) id = refused->id;
   }
   if (const auto found = by_session_.find(session); session != 0 && found != by_session_.end()) {
-    finish(now, found->second, out);
+    Farewell& farewell = farewells_.at(found->second);
+    const auto* refused = std::get_if<Refused>(&message);
+    if (refused != nullptr && refused->code == Code::not_yours && farewell.link != 0) {
+      // Its connection broke and came back: the broker knows the client by its name.
+      leave_link(now, found->second, farewell, out);
+      say(now, found->second, farewell, out);
+    } else {
+      finish(now, found->second, out);
+    }
     return true;
   }
   if (const auto found = by_id_.find(std::string(id)); found != by_id_.end()) {

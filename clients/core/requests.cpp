@@ -174,9 +174,9 @@ void ClientCore::not_acquired(std::uint64_t handle, Refused refused) {
   alarms_.clear({handle, 0});
   const Code code = refused.code;
   const std::string reason = refused.reason;
-  out_->emplace_back(NotAcquired{handle, std::move(refused)});
   fail_calls(handle, session, code, reason);
   sessions_.erase(handle);
+  out_->emplace_back(NotAcquired{handle, std::move(refused)});
 }
 
 }  // namespace pointsman::clients

@@ -49,7 +49,7 @@ struct SessionState {
   int grants = 0;          // in all
   int deaths = 0;          // workers that died under it
   std::uint64_t link = 0;  // 0: apart
-  bool shown = false;      // the worker has been sent something
+  int shown = 0;           // messages that the worker has been sent
   bool admitted = false;   // the worker has answered: work may have been done
   bool show = true;        // send the ticket along, the worker is not known to know this link
   Milliseconds term{0};

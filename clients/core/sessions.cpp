@@ -25,11 +25,15 @@ bool ends_session(Code code) {
     case Code::unknown_lease:
     case Code::draining:
     case Code::shutting_down:
-    case Code::ended:
       return true;
     default:
       return false;
   }
+}
+
+// Failures of a call by which its worker says that the whole session is over.
+bool ended_session(Code code) {
+  return code == Code::cancelled || code == Code::ended || code == Code::shutting_down;
 }
 
 std::uint64_t session_of(const Message& message) {
@@ -51,7 +55,7 @@ void ClientCore::hold(std::uint64_t handle, SessionState& session, const Granted
   session.granted = message;
   session.failed = 0;
   session.heard = false;
-  session.shown = false;
+  session.shown = 0;
   session.admitted = false;
   session.show = true;
   session.missed = 0;
@@ -138,6 +142,11 @@ void ClientCore::receive_direct(std::uint64_t link, Message message, Payload pay
   if (std::holds_alternative<Released>(message)) {
     return replace(handle, session, Guilt::refused, Code::ended, "it has ended the session");
   }
+  if (auto* failed = std::get_if<Failed>(&message); failed != nullptr && ended_session(failed->code)) {
+    if (!session.calls.contains(failed->number)) return;  // abandoned by this client
+    session.admitted = true;
+    return replace(handle, session, Guilt::refused, failed->code, failed->reason);
+  }
   answered(session);
   if (const auto* m = std::get_if<Opened>(&message); m != nullptr && m->term_ms.count() > 0) {
     session.term = m->term_ms;
@@ -146,12 +155,7 @@ void ClientCore::receive_direct(std::uint64_t link, Message message, Payload pay
     session.term = m->term_ms;
   }
   if (const auto* reply = std::get_if<Reply>(&message)) part(handle, session, *reply, std::move(payload));
-  if (auto* failed = std::get_if<Failed>(&message);
-      failed != nullptr && session.calls.contains(failed->number)) {
-    CallFailed why{.code = failed->code, .reason = std::move(failed->reason), .exit = failed->exit};
-    why.detail = std::move(failed->detail);
-    fail_call(handle, session, failed->number, std::move(why));
-  }
+  if (auto* failed = std::get_if<Failed>(&message)) call_failed(handle, session, std::move(*failed));
   session.pulse_due = now_ + rhythm(session);
   flush(handle, session);
   arm(handle, session);
@@ -160,6 +164,11 @@ void ClientCore::receive_direct(std::uint64_t link, Message message, Payload pay
 void ClientCore::session_refused(std::uint64_t handle, SessionState& session, const Refused& message) {
   session.missed = 0;
   if (message.about == Abandon::op || message.about == Release::op) return;
+  if (message.code == Code::not_yours && message.about != Open::op) {
+    // The connection broke and came back without our notice: the worker knows the former one.
+    if (!session.show) show_again(session);
+    return arm(handle, session);
+  }
   if (ends_session(message.code) || (message.code == Code::busy && !session.admitted)) {
     return replace(handle, session, Guilt::refused, message.code, message.reason);
   }
@@ -180,7 +189,7 @@ void ClientCore::lost(const Lost& message) {
   if (session.link == 0) {
     return end(handle, Ending::lost, Code::unreachable, "its worker is gone: " + message.reason);
   }
-  if (!session.shown) return replace(handle, session, Guilt::dead, Code::unreachable, message.reason);
+  if (session.shown == 0) return replace(handle, session, Guilt::dead, Code::unreachable, message.reason);
   if (session.missed >= settings_.pulses) return;
   session.missed = settings_.pulses - 1;
   pulse(session);
@@ -199,22 +208,34 @@ void ClientCore::relink(std::uint64_t link) {
     SessionState& session = sessions_.at(holder.id);
     session.link = next;
     session.show = true;
-    if (!session.shown) continue;
-    unsend_calls(holder.id, session, session.asked.reassign > 0,
-                 "the connection to worker " + session.granted.worker + " broke");
+    if (session.shown == 0) continue;
     if (session.missed >= settings_.pulses) {
       replace(holder.id, session, Guilt::dead, Code::unreachable, "connections to it break");
       continue;
     }
     session.missed = std::max(session.missed, settings_.pulses - 1);
-    pulse(session);
+    show_again(session);
     arm(holder.id, session);
   }
 }
 
+// Moves the session to the link that there is now. When the worker has answered its calls are sent again: it
+// knows them by their numbers, and works on none twice.
+void ClientCore::show_again(SessionState& session) {
+  session.show = true;
+  for (auto& [number, call] : session.calls) {
+    call.sent = false;
+    session.unsent.insert(number);
+  }
+  pulse(session);
+}
+
 void ClientCore::replace(std::uint64_t handle, SessionState& session, Guilt guilt, Code code,
                          std::string reason) {
-  const bool worked = session.admitted || (guilt == Guilt::dead && session.in_flight() > 0);
+  // What is refused for want of room was not let in before either; other refusals may be of a later message.
+  const bool turned_away =
+      guilt == Guilt::refused && (code == Code::busy || code == Code::draining || session.shown == 1);
+  const bool worked = session.admitted || (session.in_flight() > 0 && !turned_away);
   if (worked) ++session.deaths;
   const bool again =
       session.deaths <= session.asked.reassign && session.idle_renewals < settings_.renewals_max;
@@ -223,7 +244,7 @@ void ClientCore::replace(std::uint64_t handle, SessionState& session, Guilt guil
     farewells_.release(now_, session.granted.session, 0, *out_);
     return end(handle, Ending::lost, code, std::move(reason));
   }
-  unsend_calls(handle, session, true, reason);
+  unsend_calls(handle, session, reason);
   if (session.idle_renewals == 0)
     session.wait_until = now_ + std::max(Duration(session.asked.wait), settings_.patience);
   session.failed = session.granted.session;
@@ -248,7 +269,7 @@ void ClientCore::end(std::uint64_t handle, Ending ending, Code code, std::string
 }
 
 void ClientCore::send_direct(SessionState& session, Message message, Payload payload) {
-  session.shown = true;
+  ++session.shown;
   out_->emplace_back(
       Send{Address{.door = Door::direct, .peer = session.link}, std::move(message), std::move(payload)});
 }

@@ -51,7 +51,7 @@ TEST_CASE("calls wait for a request that fails and fail with it") {
   rig.tell(Acquire{.handle = 1, .id = "a", .service = "zip"});
   rig.tell(call(1));
   CHECK(rig.broker("refused about=request code=no-worker id=a") ==
-        Lines{"not_acquired 1 no-worker", "failed 1.1 no-worker"});
+        Lines{"failed 1.1 no-worker", "not_acquired 1 no-worker"});
 }
 
 TEST_CASE("parts are told in order and once") {
@@ -188,13 +188,56 @@ TEST_CASE("without reassignment a call runs at most once") {
   CHECK(says(lines, "ended 1 lost"));
 }
 
-TEST_CASE("without reassignment a call on a broken connection fails and the session goes on") {
+TEST_CASE("a call on a connection that broke is sent again under its number, for the worker knows it") {
   Rig rig;
   rig.hold({.handle = 1, .id = "a", .service = "zip", .reassign = 0});
   rig.tell(call(1));
-  CHECK(says(rig.tell(Gone{Door::direct, 1}), "failed 1.1 unreachable"));
-  rig.link(2, "opened session=7");
-  CHECK(says(rig.tell(call(2)), "link 2 < call session=7 number=2"));
+  rig.link(1, "reply session=7 number=1 more=true | a");
+  rig.tell(call(2));
+  CHECK(rig.tell(Gone{Door::direct, 1}).back() == "link 2 < open ticket=b64\"AAAA\" client=ann");
+  const auto lines = rig.link(2, "opened session=7");
+  CHECK(says(lines, "call session=7 number=1"));
+  CHECK(says(lines, "call session=7 number=2"));
+  CHECK(rig.link(2, "reply session=7 number=1 part=1 | b") == Lines{"part 1.1 last b"});
+  CHECK(rig.link(2, "refused about=call code=ended session=7 number=2") == Lines{"failed 1.2 unreachable"});
+}
+
+TEST_CASE("a connection that came back without notice shows the ticket again") {
+  Rig rig;
+  rig.hold();
+  rig.tell(call(1));
+  rig.link(1, "opened session=7");
+  CHECK(rig.wait() == Lines{"link 1 < renew session=7 client=ann"});
+  CHECK(rig.link(1, "refused about=renew code=not-yours session=7") ==
+        Lines{"link 1 < open ticket=b64\"AAAA\" client=ann"});
+  CHECK(rig.link(1, "refused about=call code=not-yours session=7 number=1") == Lines{});  // the same news
+}
+
+TEST_CASE("a worker that stops hands its calls back") {
+  for (const std::string code : {"shutting-down", "ended", "cancelled"}) {
+    Rig rig;
+    rig.hold();
+    rig.tell(call(1));
+    rig.tell(call(2));
+    const auto lines = rig.link(1, "failed session=7 number=1 code=" + code);
+    CHECK(says(lines, "request id=a.1"));
+    CHECK(rig.link(1, "failed session=7 number=2 code=" + code) == Lines{});
+    CHECK(says(rig.broker(grant_again), "call session=8 number=1"));
+  }
+}
+
+TEST_CASE("a refusal shows that a call did not run, unless an earlier message may have been let in") {
+  const Acquire once{.handle = 1, .id = "a", .service = "zip", .reassign = 0};
+  Rig first;
+  first.hold(once);
+  first.tell(call(1));
+  CHECK(says(first.link(1, "refused about=call code=used-ticket session=7 number=1"), "request id=a.1"));
+
+  Rig later;
+  later.hold(once);
+  later.tell(call(1));
+  later.wait();  // a pulse
+  CHECK(says(later.link(1, "refused about=open code=used-ticket session=7"), "ended 1 lost"));
 }
 
 TEST_CASE("a slow worker that gives signs of life is not replaced") {

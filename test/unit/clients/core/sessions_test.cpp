@@ -112,6 +112,16 @@ TEST_CASE("a session that was used is released at its worker, then at the broker
   CHECK(rig.core.idle());
 }
 
+TEST_CASE("a release that the worker does not take from this connection goes to the broker") {
+  Rig rig;
+  rig.hold();
+  rig.pass(2500ms);
+  rig.link(1, "opened session=7");
+  rig.tell(ReleaseSession{1});
+  CHECK(says(rig.link(1, "refused about=release code=not-yours session=7"),
+             "broker < release session=7 client=ann"));
+}
+
 TEST_CASE("a session that nobody used is released at the broker") {
   Rig rig;
   rig.hold();
