@@ -28,16 +28,18 @@ Problem problem_of(const Error& error, bool call) {
   return problem;
 }
 
+std::string json_of(const Problem& problem) {
+  std::string text = R"({"code":)" + json_quote(problem.code);
+  text += R"(,"exit":)" + std::to_string(status(problem.exit));
+  text += R"(,"message":)" + json_quote(problem.message);
+  if (!problem.remedy.empty()) text += R"(,"remedy":)" + json_quote(problem.remedy);
+  if (problem.work_exit != 0) text += R"(,"work_exit":)" + std::to_string(problem.work_exit);
+  if (!problem.detail.empty()) text += R"(,"detail":)" + json_quote(problem.detail);
+  return text + "}";
+}
+
 std::string told(const Problem& problem, bool json) {
-  if (json) {
-    std::string text = R"({"error":{"code":)" + json_quote(problem.code);
-    text += R"(,"exit":)" + std::to_string(status(problem.exit));
-    text += R"(,"message":)" + json_quote(problem.message);
-    if (!problem.remedy.empty()) text += R"(,"remedy":)" + json_quote(problem.remedy);
-    if (problem.work_exit != 0) text += R"(,"work_exit":)" + std::to_string(problem.work_exit);
-    if (!problem.detail.empty()) text += R"(,"detail":)" + json_quote(problem.detail);
-    return text + "}}\n";
-  }
+  if (json) return R"({"error":)" + json_of(problem) + "}\n";
   std::string text = std::string(program_name) + ": " + problem.message;
   if (problem.work_exit != 0 && problem.message.find("exit") == std::string::npos) {
     text += " (the worker's program ended with exit code " + std::to_string(problem.work_exit) + ")";

@@ -30,6 +30,9 @@ Problem elapsed(std::string message, std::string remedy = {});
 // As the client library threw it. `call` says that it ended a call and not the wait for a worker.
 Problem problem_of(const Error& error, bool call = false);
 
+// {"code":…,"exit":…,"message":…}
+std::string json_of(const Problem& problem);
+
 // As it is printed: text for people, or one JSON document. With a line end.
 std::string told(const Problem& problem, bool json);
 

@@ -1,0 +1,100 @@
+// The commands: what each was told on the command line, and the function that does it.
+//
+// Each returns the status to leave with (exit.hpp), having said on stderr why if it is not 0. Each may throw what
+// the world throws; main tells it.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clients/program/context.hpp"
+#include "workers/sidecar.hpp"
+
+namespace pointsman::program {
+
+struct BrokerCommand {
+  bool quiet = false;
+};
+int broker_command(const BrokerCommand& command, const Context& context);
+
+// `broker` is filled in from the settings.
+int worker_command(workers::SidecarOptions options, const Context& context);
+
+struct CallCommand {
+  std::string service;
+  std::vector<std::string> requests;  // TEXT, `-` or @FILE each; none: one empty request
+  std::uint64_t repeat = 1;
+  std::uint64_t sessions = 1;  // at a time
+  Milliseconds wait{5000};
+  Milliseconds limit{30000};
+  std::uint64_t priority = 0;
+  bool absent = false;    // wait also while nobody offers the service
+  bool fresh = false;     // a session for each request
+  bool separate = false;  // each answer on a line of its own
+  bool stream = false;    // print parts as they come
+};
+int call_command(const CallCommand& command, const Context& context);
+
+struct RunCommand {
+  std::string service;
+  std::vector<std::string> command;
+  Milliseconds wait{5000};
+  Milliseconds term{0};
+  std::uint64_t priority = 0;
+  bool absent = false;
+};
+int run_command(const RunCommand& command, const Context& context);
+
+struct ListCommand {
+  std::string subject = "services";
+  std::string service;
+  std::uint64_t limit = 0;  // 0: all
+};
+int list_command(const ListCommand& command, const Context& context);
+
+int top_command(const Context& context);
+
+struct ExplainCommand {
+  std::string id;
+  std::string client;  // empty: looked up
+  std::uint64_t session = 0;
+  std::string worker;
+  std::string service;
+};
+int explain_command(const ExplainCommand& command, const Context& context);
+
+struct DrainCommand {
+  std::string worker;
+  DrainMode mode = DrainMode::drain;
+  Milliseconds wait{0};  // until it holds no session
+};
+int drain_command(const DrainCommand& command, const Context& context);
+
+struct WatchCommand {
+  std::string service;
+  std::vector<std::string> kinds;
+  std::uint64_t count = 0;  // events; 0: without end
+};
+int watch_command(const WatchCommand& command, const Context& context);
+
+// What is not given stays as it is.
+struct ServiceCommand {
+  std::string service;
+  std::optional<std::string> policy;
+  std::optional<std::uint64_t> queue_max;
+  std::optional<Milliseconds> slow_start;
+  std::optional<Milliseconds> aging;
+  std::optional<Milliseconds> hang;
+};
+int service_command(const ServiceCommand& command, const Context& context);
+
+int status_command(const Context& context);
+
+// Reading it is checking it: `file` has been read when this is called.
+int config_check_command(const Context& context);
+int config_show_command(const Context& context);
+
+}  // namespace pointsman::program

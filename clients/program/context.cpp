@@ -1,0 +1,36 @@
+// Context: deadlines and questions of all commands.
+
+#include "clients/program/context.hpp"
+
+#include <algorithm>
+
+#include "clients/program/duration.hpp"
+#include "clients/program/output.hpp"
+#include "protocol/codec.hpp"
+
+namespace pointsman::program {
+
+using std::chrono::milliseconds;
+
+ClientOptions client_options(const Context& context) {
+  ClientOptions options;
+  options.broker = context.settings.client_broker;
+  options.trace = context.trace;
+  options.patience = within(context, Milliseconds(options.patience.count()));
+  return options;
+}
+
+milliseconds within(const Context& context, Milliseconds wish) {
+  const milliseconds wished(wish.count());
+  if (context.deadline == Clock::time_point::max()) return wished;
+  const auto left = std::chrono::ceil<milliseconds>(context.deadline - Clock::now());
+  return std::clamp(left, milliseconds(1), std::max(wished, milliseconds(1)));
+}
+
+Problem timeout_problem(const Context& context) {
+  return elapsed("not done within --timeout " + exact(context.settings.client_timeout));
+}
+
+void print_json(const Message& message) { write_out(encode(message, Codec::json) + "\n"); }
+
+}  // namespace pointsman::program

@@ -1,0 +1,89 @@
+// Help: what is true of all commands.
+
+#include "clients/program/help.hpp"
+
+#include <array>
+#include <utility>
+
+namespace pointsman::program {
+namespace {
+
+constexpr std::string_view exit_codes = R"(Exit codes of pointsman
+
+    0  done
+    1  the work failed: the worker's program ended with an error; the message has its exit code and the end of its stderr
+    2  the command line, the environment or the configuration file is wrong
+    3  nobody answers at the broker's endpoint
+    4  not found: nobody offers the service, or there is no such worker, session or request
+    5  no worker was free, none came free within --wait, or the queue is full
+    6  refused for any other reason; the message names it
+  124  not done within --timeout or --limit
+  125  pointsman itself could not do its part, for example write its output
+  126  the command of `pointsman run` cannot be executed
+  127  the command of `pointsman run` was not found
+  128+n  the command of `pointsman run`, or pointsman itself, died of signal n; 130: Ctrl-C
+
+`pointsman run` and `pointsman worker` otherwise pass on what their commands and the broker say. With --json the error on stderr
+is {"error":{"code":…,"exit":…,"message":…}}.
+)";
+
+constexpr std::string_view environment = R"(Environment of pointsman
+
+  POINTSMAN_BROKER    the clients' listener of the broker, for all client commands (tcp://127.0.0.1:5570)
+  POINTSMAN_WORKERS   the workers' listener of the broker, for `pointsman worker` (tcp://127.0.0.1:5571)
+  POINTSMAN_CONFIG    the configuration file; without it ~/.config/pointsman.toml, else /etc/pointsman.toml, if there
+  POINTSMAN_TIMEOUT   how long a whole command may take, like --timeout
+  NO_COLOR            no colours on a terminal
+  COLUMNS             width of the terminal
+
+A flag goes before the environment, that before the configuration file, that before the default. `pointsman config show` says
+what is in force and why.
+
+`pointsman run` gives its command POINTSMAN_ENDPOINT, POINTSMAN_TICKET (base64), POINTSMAN_SESSION, POINTSMAN_WORKER,
+POINTSMAN_SERVICE and POINTSMAN_CLIENT, the name that the ticket is made out to.
+)";
+
+constexpr std::string_view configuration = R"(Configuration file of pointsman (TOML)
+
+  [broker]
+  clients = "tcp://127.0.0.1:5570"
+  workers = "tcp://127.0.0.1:5571"
+  lease = "10s"                     # and every other setting of `pointsman broker --help`, with _ for -
+
+  [[service]]
+  name = "zip"                      # "*": services that are not listed
+  policy = "least-connections"      # or weighted-round-robin, least-busy, least-recent, two-choices, random
+  queue_max = 10000
+  slow_start = "0"
+  aging = "5s"
+  hang = "0"
+
+  [client]
+  broker = "tcp://127.0.0.1:5570"
+  timeout = "forever"
+
+  [worker]
+  broker = "tcp://127.0.0.1:5571"
+
+Durations are a number and a unit: 250ms, 5s, 2m, 1h, 1d. `pointsman config check FILE` names every mistake with its line.
+)";
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> topics{
+    {{"exit-codes", exit_codes}, {"environment", environment}, {"configuration", configuration}}};
+
+}  // namespace
+
+std::vector<std::string_view> help_topics() {
+  std::vector<std::string_view> names;
+  for (const auto& [name, text] : topics) names.push_back(name);
+  return names;
+}
+
+std::optional<std::string_view> help_topic(std::string_view name) {
+  for (const auto& [topic, text] : topics) {
+    if (topic == name) return text;
+  }
+  return std::nullopt;
+}
+
+}  // namespace pointsman::program

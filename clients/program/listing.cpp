@@ -1,0 +1,153 @@
+// Listings: page by page, because no message may be larger than its bound.
+
+#include "clients/program/listing.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "clients/program/duration.hpp"
+
+namespace pointsman::program {
+namespace {
+
+constexpr std::uint64_t page_rows = 100;
+
+// Appends rows; those of sessions only if they are new, since a page may start over when the session that ended
+// the last one is gone. Says whether there were any.
+std::size_t append(Listing& all, Listing& page) {
+  const auto move = [](auto& to, auto& from) {
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+    return from.size();
+  };
+  if (!all.sessions.empty()) {
+    const std::uint64_t newest = all.sessions.back().session;
+    std::erase_if(page.sessions, [&](const SessionRow& row) { return row.session <= newest; });
+  }
+  return move(all.services, page.services) + move(all.workers, page.workers) + move(all.sessions, page.sessions) +
+         move(all.waiting, page.waiting);
+}
+
+std::string count(std::uint64_t number) { return std::to_string(number); }
+
+std::string share(std::uint64_t used, std::uint64_t slots) { return count(used) + "/" + count(slots); }
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
+  return text;
+}
+
+Cell state(State state) {
+  switch (state) {
+    case State::alive:
+    case State::open:
+      return {std::string(word(state)), Tint::good};
+    case State::suspect:
+      return {std::string(word(state)), Tint::bad};
+    case State::draining:
+    case State::reserved:
+    case State::count_:
+      return {std::string(word(state)), Tint::warn};
+  }
+  return {""};
+}
+
+Table services(const std::vector<ServiceRow>& rows) {
+  Table table({{"SERVICE"},
+               {"POLICY"},
+               {"WORKERS", true},
+               {"USED", true},
+               {"WAITING", true},
+               {"OLDEST", true},
+               {"EXPECTED", true},
+               {"GRANTED", true},
+               {"REFUSED", true}});
+  for (const auto& row : rows) {
+    const Tint full = row.waiting > 0 ? Tint::warn : Tint::none;
+    table.add({row.service, std::string(word(row.policy)), count(row.workers), share(row.used, row.slots),
+               {count(row.waiting), full}, rough(row.oldest_ms), rough(row.expected_ms), count(row.granted),
+               count(row.refused)});
+  }
+  return table;
+}
+
+Table workers(const std::vector<WorkerRow>& rows) {
+  Table table({{"WORKER"},
+               {"STATE"},
+               {"SERVICES"},
+               {"USED", true},
+               {"WEIGHT", true},
+               {"LEASE", true},
+               {"AGE", true},
+               {"GRANTED", true},
+               {"DONE", true},
+               {"ENDPOINT"},
+               {"WHY"}});
+  for (const auto& row : rows) {
+    const std::string lease =
+        row.lease_ms == forever ? "forever" : rough(row.left_ms) + " of " + rough(row.lease_ms);
+    table.add({row.worker, state(row.state), joined(row.services), share(row.used, row.slots), count(row.weight),
+               lease, rough(row.age_ms), count(row.granted), count(row.completed), row.endpoint, row.why});
+  }
+  return table;
+}
+
+Table sessions(const std::vector<SessionRow>& rows) {
+  Table table({{"SESSION"}, {"SERVICE"}, {"WORKER"}, {"STATE"}, {"AGE", true}, {"CLIENT"}, {"REQUEST"}});
+  for (const auto& row : rows) {
+    table.add({count(row.session), row.service, row.worker, state(row.state), rough(row.age_ms), row.client, row.id});
+  }
+  return table;
+}
+
+Table waiting(const std::vector<WaitingRow>& rows) {
+  Table table({{"SERVICE"},
+               {"POSITION", true},
+               {"PRIORITY", true},
+               {"WAITED", true},
+               {"LEFT", true},
+               {"CLIENT"},
+               {"REQUEST"}});
+  for (const auto& row : rows) {
+    table.add({row.service, count(row.position), count(row.priority), rough(row.waited_ms), rough(row.left_ms),
+               row.client, row.id});
+  }
+  return table;
+}
+
+}  // namespace
+
+Or<Listing> gather(Client& client, const Context& context, List question, std::uint64_t limit) {
+  constexpr int idle_max = 10;  // pages without a new row, before what is there has to do
+  Listing all{.of = question.of};
+  std::uint64_t rows = 0;
+  int idle = 0;
+  for (;;) {
+    question.limit = limit == 0 ? page_rows : std::min(page_rows, limit - rows);
+    auto page = ask<Listing>(client, question);
+    const std::size_t added = append(all, page);
+    rows += added;
+    idle = added == 0 ? idle + 1 : 0;
+    all.next = page.next;
+    if (page.next.empty() || (limit != 0 && rows >= limit) || idle == idle_max) return all;
+    if (context.elapsed()) return timeout_problem(context);
+    question.after = page.next;
+  }
+}
+
+Table table_of(const Listing& listing) {
+  switch (listing.of) {
+    case Subject::workers:
+      return workers(listing.workers);
+    case Subject::sessions:
+      return sessions(listing.sessions);
+    case Subject::waiting:
+      return waiting(listing.waiting);
+    case Subject::services:
+    case Subject::count_:
+      break;
+  }
+  return services(listing.services);
+}
+
+}  // namespace pointsman::program

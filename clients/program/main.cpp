@@ -1,0 +1,528 @@
+// The command line of `pointsman`: declares every command and option, and turns words into the structs of commands.hpp.
+// The one unit that includes CLI11.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "clients/program/commands.hpp"
+#include "clients/program/duration.hpp"
+#include "clients/program/help.hpp"
+#include "clients/program/invocation.hpp"
+#include "clients/program/nearest.hpp"
+#include "clients/program/output.hpp"
+#include "clients/program/signals.hpp"
+#include "clients/program/words.hpp"
+#include "protocol/names.hpp"
+
+namespace pointsman::program {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------
+// Kinds of options that CLI11 does not have
+
+CLI::Option* duration(CLI::App& app, const std::string& names, std::function<void(Milliseconds)> into,
+                      const std::string& help, bool endless = false) {
+  const auto parse = [names, into = std::move(into), endless](const std::string& text) {
+    const auto value = parse_duration(text);
+    if (!value || (*value == forever && !endless) || *value > Milliseconds(limits::day_ms)) {
+      throw CLI::ValidationError(names, "\"" + text + "\" is no duration; write a number and a unit: 250ms, 5s, 2m" +
+                                            (endless ? ", or forever" : ", at most 1d"));
+    }
+    into(*value);
+  };
+  return app.add_option_function<std::string>(names, parse, help)->type_name("DURATION");
+}
+
+CLI::Option* duration(CLI::App& app, const std::string& names, Milliseconds& into, const std::string& help,
+                      bool endless = false) {
+  return duration(app, names, [&into](Milliseconds value) { into = value; }, help, endless)->default_str(exact(into));
+}
+
+template <class Number>
+CLI::Option* number(CLI::App& app, const std::string& names, Number& into, std::uint64_t min, std::uint64_t max,
+                    const std::string& help) {
+  return app.add_option(names, into, help)->check(CLI::Range(min, max))->type_name("N");
+}
+
+// ---------------------------------------------------------------------------------------------------
+
+// Options on a line each, with their defaults; usage as it is where a command stands behind `--`.
+class Formatter : public CLI::Formatter {
+ public:
+  Formatter() { column_width(34); }
+
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    std::string text = CLI::Formatter::make_usage(app, std::move(name));
+    if (app->get_name() != "worker" && app->get_name() != "run") return text;
+    return text.insert(text.find_last_not_of('\n') + 1, " -- CMD ARGS…");
+  }
+
+  std::string make_option_name(const CLI::Option* option, bool positional) const override {
+    const std::string name = CLI::Formatter::make_option_name(option, positional);
+    return name.substr(0, name.find('{'));
+  }
+
+  std::string make_option_opts(const CLI::Option* option) const override {
+    if (option->get_positional()) return "";
+    std::string type = option->get_type_name();
+    type = type.substr(0, type.find(':'));
+    return type.empty() ? "" : " " + type;
+  }
+
+  std::string make_option_usage(const CLI::Option* option) const override {
+    const std::string name = option->get_name(true) + (option->get_expected_max() > 1 ? "…" : "");
+    return option->get_required() ? name : "[" + name + "]";
+  }
+
+  std::string make_option_desc(const CLI::Option* option) const override {
+    const std::string& standard = option->get_default_str();
+    return option->get_description() + (standard.empty() ? "" : " [" + standard + "]");
+  }
+};
+
+class CommandLine {
+ public:
+  CommandLine() {
+    app_.formatter(std::make_shared<Formatter>());
+    define_broker();
+    define_worker();
+    define_call();
+    define_run();
+    define_inspection();
+    define_control();
+    define_config();
+    define_help();
+    common(app_);
+    app_.set_version_flag("--version", std::string(program_name) + " " + std::string(program_version) + " (protocol " +
+                                           std::to_string(protocol_version) + ")");
+    app_.require_subcommand(0, 1);
+    app_.allow_extras();  // so that an unknown command gets a better answer than the library's
+    app_.footer("Try it: `pointsman broker`, then `pointsman worker --service shout -- tr a-z A-Z`,\n"
+                "then `pointsman call shout hello`. More: `pointsman help exit-codes`, environment, configuration.");
+  }
+
+  bool json() const { return invocation_.json; }
+
+  int run(int count, char** words) {
+    // What stands behind `--` is a command's own and is not looked at.
+    char** const end = words + count;
+    char** const dashes = std::find_if(words, end, [](const char* word) { return std::string_view(word) == "--"; });
+    has_dashes_ = dashes != end;
+    if (has_dashes_) behind_.assign(dashes + 1, end);
+    invocation_.json = std::any_of(words, dashes, [](const char* word) { return std::string_view(word) == "--json"; });
+    try {
+      app_.parse(static_cast<int>(dashes - words), words);
+    } catch (const CLI::CallForHelp&) {
+      write_out(app_.help() + "\n");
+      return status(Exit::done);
+    } catch (const CLI::CallForVersion& version) {
+      write_out(std::string(version.what()) + "\n");
+      return status(Exit::done);
+    } catch (const CLI::ParseError& error) {
+      return complain(misread(error), invocation_.json);
+    }
+    if (helps_) return print_help();
+    if (!invocation_.action) return complain(unknown_command(), invocation_.json);
+    if (has_dashes_ && !takes_command_) {
+      return complain(usage("nothing can stand behind `--` here", "see: pointsman " + name() + " --help"), invocation_.json);
+    }
+    for (const std::size_t i : unweighted_) worker_.services[i].weight = weight_;
+    invocation_.name = name();
+    return perform(std::move(invocation_));
+  }
+
+ private:
+  // -------------------------------------------------------------------------------------------------
+  // Definitions
+
+  // Every command knows these, so that they may stand anywhere.
+  void common(CLI::App& app) {
+    app.add_option("--broker", invocation_.broker, "Endpoint of the broker: its clients' listener, for `worker` its workers'")
+        ->type_name("ENDPOINT")
+        ->group("Common options");
+    app.add_option("--timeout", invocation_.timeout, "Give up when all of it takes longer (exit code 124)")
+        ->type_name("DURATION")
+        ->group("Common options");
+    app.add_option("--config", invocation_.config, "Configuration file")->type_name("FILE")->group("Common options");
+    app.add_flag("--json", invocation_.json, "Data and errors as JSON")->group("Common options");
+    app.add_flag("--trace", invocation_.trace, "Show every message on stderr")->group("Common options");
+  }
+
+  CLI::App& command(CLI::App& parent, const std::string& name, const std::string& description,
+                    const std::string& examples, std::function<int(const Context&)> action) {
+    CLI::App& sub = *parent.add_subcommand(name, description);
+    sub.footer("Examples:\n" + examples);
+    common(sub);
+    sub.final_callback([this, action = std::move(action)] { invocation_.action = action; });
+    return sub;
+  }
+
+  CLI::App& command(const std::string& name, const std::string& description, const std::string& examples,
+                    std::function<int(const Context&)> action) {
+    return command(app_, name, description, examples, std::move(action));
+  }
+
+  void define_broker() {
+    auto& sub = command("broker", "Run the broker: it hands clients to workers",
+                        "  pointsman broker\n"
+                        "  pointsman broker --clients tcp://127.0.0.1:6000 --workers ipc:///run/workers --lease 5s",
+                        [this](const Context& context) { return broker_command(broker_options_, context); });
+    Settings defaults;
+    for (const auto& key : setting_keys()) {
+      if (!key.name.starts_with("broker.")) continue;
+      std::string option = "--" + std::string(key.name.substr(7));
+      std::replace(option.begin(), option.end(), '_', '-');
+      const Slot slot = key.slot(defaults);
+      const auto give = [this, key = std::string(key.name), option](const std::string& text) {
+        invocation_.flags.push_back({key, option, text});
+      };
+      const std::string help(key.help);
+      if (std::holds_alternative<bool*>(slot)) {
+        sub.add_flag_function(option + ",!--no-" + option.substr(2),
+                              [give](std::int64_t times) { give(times > 0 ? "true" : "false"); }, help);
+      } else {
+        sub.add_option_function<std::string>(option, give, help)->default_str(shown(slot))->type_name("VALUE");
+      }
+    }
+    sub.add_flag("--quiet", broker_options_.quiet, "say nothing");
+  }
+
+  void define_worker() {
+    auto& sub = command("worker", "Make any program a worker",
+                        "  pointsman worker --service shout -- tr a-z A-Z\n"
+                        "  pointsman worker --service zip:2 --slots 4 -n 2 --time-limit 30s -- gzip -c",
+                        [this](const Context& context) {
+                          worker_.command = behind_;
+                          worker_.way = filter_ ? workers::Way::filter : server_ ? workers::Way::server
+                                                                                 : workers::Way::each;
+                          return worker_command(worker_, context);
+                        });
+    takes_command_of(sub);
+    sub.add_option_function<std::vector<std::string>>(
+           "--service", [this](const std::vector<std::string>& texts) { offer(texts); },
+           "What it offers; may be repeated")
+        ->type_name("NAME[:WEIGHT[:SLOTS]]")
+        ->take_all();
+    number(sub, "--slots", worker_.slots, 1, limits::slots, "Sessions at a time, of each copy");
+    number(sub, "--weight", weight_, 1, limits::weight, "Its share, for services that do not say their own");
+    number(sub, "-n,--copies", worker_.copies, 1, 1000, "That many workers, with names of their own");
+    sub.add_option("--name", worker_.name, "Unique at the broker; made up without it");
+    auto* each = sub.add_flag("--each", each_, "A process for each request: stdin to stdout (this is the default)");
+    auto* filter = sub.add_flag("--filter", filter_, "One process a slot: a line to each request, a line back");
+    auto* server = sub.add_flag("--server", server_, "The command serves clients by itself, at $POINTSMAN_BIND");
+    each->excludes(filter)->excludes(server);
+    filter->excludes(server);
+    sub.add_option("--endpoint", worker_.endpoint, "With --server: where it is already")->type_name("URL");
+    sub.add_option("--bind", worker_.bind, "Where clients come")->type_name("ENDPOINT")->capture_default_str();
+    sub.add_option("--advertise", worker_.advertise, "What clients are told instead")->type_name("ENDPOINT");
+    duration(sub, "--lease", worker_.lease, "Without a sign of life for so long, it is given up; 0: as the broker says",
+             true);
+    duration(sub, "--time-limit", worker_.time_limit, "Of one request; 0: as the client says");
+    sub.add_option_function<std::string>("--output-limit", [this](const std::string& text) { output_limit(text); },
+                                         "Of one answer")
+        ->type_name("SIZE")
+        ->default_str("16M");
+    duration(sub, "--grace", worker_.grace, "Between SIGTERM and SIGKILL for the command");
+    sub.add_flag("--quiet", worker_.quiet, "Say nothing");
+  }
+
+  void define_call() {
+    auto& sub = command("call", "Send requests to a worker and print the answers",
+                        "  pointsman call shout hello\n"
+                        "  pointsman call zip @a.txt @b.txt --separate --json\n"
+                        "  pointsman call shout -n 1000 -c 8 hello >/dev/null",
+                        [this](const Context& context) {
+                          call_.requests.insert(call_.requests.end(), behind_.begin(), behind_.end());
+                          return call_command(call_, context);
+                        });
+    takes_command_of(sub);
+    sub.add_option("SERVICE", call_.service, "Who is asked")->required();
+    sub.add_option("REQUEST", call_.requests, "A text, @FILE, or - for stdin; a request each, none: an empty one");
+    number(sub, "-n,--repeat", call_.repeat, 1, 10'000'000, "All requests so many times");
+    number(sub, "-c,--sessions", call_.sessions, 1, 1000, "Over so many sessions at a time");
+    duration(sub, "--wait", call_.wait, "For a free worker");
+    duration(sub, "--limit", call_.limit, "For each answer");
+    number(sub, "--priority", call_.priority, 0, limits::priority, "Higher goes first");
+    sub.add_flag("--absent", call_.absent, "Wait also while nobody offers the service");
+    sub.add_flag("--fresh", call_.fresh, "A session for each request, instead of one for many");
+    sub.add_flag("--separate", call_.separate, "Each answer on a line of its own; with --json a document each");
+    sub.add_flag("--stream", call_.stream, "Print parts of an answer as they come");
+  }
+
+  void define_run() {
+    auto& sub = command("run", "Run a command that talks to a worker, and take the worker back when it ends",
+                        "  pointsman run page -- sh -c 'curl -s http://${POINTSMAN_ENDPOINT#*://}/'\n"
+                        "  pointsman run db --wait 1m --term 10s -- ./import.sh",
+                        [this](const Context& context) {
+                          run_.command = behind_;
+                          return run_command(run_, context);
+                        });
+    takes_command_of(sub);
+    sub.add_option("SERVICE", run_.service, "Whose worker")->required();
+    duration(sub, "--wait", run_.wait, "For a free worker");
+    duration(sub, "--term", run_.term, "Of the session, renewed while CMD runs; 0: as the broker says");
+    number(sub, "--priority", run_.priority, 0, limits::priority, "Higher goes first");
+    sub.add_flag("--absent", run_.absent, "Wait also while nobody offers the service");
+  }
+
+  void define_inspection() {
+    auto& ls = command("ls", "List services, workers, sessions or waiting requests",
+                       "  pointsman ls workers --service zip\n"
+                       "  pointsman ls sessions --json",
+                       [this](const Context& context) { return list_command(list_, context); });
+    ls.add_option("WHAT", list_.subject, "services, workers, sessions or waiting")->capture_default_str();
+    ls.add_option("--service", list_.service, "Only of this service")->type_name("NAME");
+    number(ls, "--limit", list_.limit, 0, 1'000'000, "Rows at most; 0: all");
+
+    command("top", "Show services and workers, each second anew on a terminal",
+            "  pointsman top\n"
+            "  pointsman top --json",
+            [](const Context& context) { return top_command(context); });
+
+    auto& explain = command("explain", "Say why: of a request, a session, a worker or a service",
+                            "  pointsman explain service zip\n"
+                            "  pointsman explain 6f1c --client ann",
+                            [this](const Context& context) { return explain_command(explain_, context); });
+    explain.add_option_function<std::vector<std::string>>(
+               "WHAT", [this](const std::vector<std::string>& words) { said(explain_subject(words, explain_)); },
+               "A request's id; or session, worker, service and which")
+        ->expected(1, 2)
+        ->type_name("[KIND] ID");
+    explain.add_option("--client", explain_.client, "Whose request; looked up without it")->type_name("NAME");
+    number(explain, "--session", explain_.session, 1, limits::number, "Of this session");
+    explain.add_option("--worker", explain_.worker, "Of this worker")->type_name("NAME");
+    explain.add_option("--service", explain_.service, "Of this service")->type_name("NAME");
+
+    auto& watch = command("watch", "Print what happens at the broker, a line each",
+                          "  pointsman watch --service zip\n"
+                          "  pointsman watch --kind granted --kind closed -n 10 --json",
+                          [this](const Context& context) { return watch_command(watch_, context); });
+    watch.add_option("--service", watch_.service, "Only of this service")->type_name("NAME");
+    watch.add_option("--kind", watch_.kinds, "Only of this kind; may be repeated")->type_name("KIND")->take_all();
+    number(watch, "-n,--count", watch_.count, 1, limits::number, "End after so many");
+
+    command("status", "Show the broker's counters",
+            "  pointsman status\n"
+            "  pointsman status --json --broker tcp://127.0.0.1:6000",
+            [](const Context& context) { return status_command(context); });
+  }
+
+  void define_control() {
+    auto& drain = command("drain", "Give a worker no new sessions, or take that back",
+                          "  pointsman drain zip-1 --wait 1m\n"
+                          "  pointsman drain zip-1 --resume",
+                          [this](const Context& context) { return drain_command(drain_, context); });
+    drain.add_option("WORKER", drain_.worker, "Its name")->required();
+    const auto mode = [&](const std::string& option, DrainMode value, const std::string& help) {
+      return drain.add_flag_callback(option, [this, value] { drain_.mode = value; }, help);
+    };
+    auto* resume = mode("--resume", DrainMode::resume, "Give it sessions again");
+    auto* leave = mode("--leave", DrainMode::leave, "Let it leave when it holds no session");
+    auto* forget = mode("--forget", DrainMode::forget, "Strike it off the list at once, with its sessions");
+    resume->excludes(leave)->excludes(forget);
+    leave->excludes(forget);
+    duration(drain, "--wait", drain_.wait, "Until it holds no session; exit code 5 if it still does", true);
+
+    auto& service = command("service", "Show or change the settings of a service",
+                            "  pointsman service zip\n"
+                            "  pointsman service zip --policy least-busy --queue-max 100 --aging 0",
+                            [this](const Context& context) { return service_command(service_, context); });
+    service.add_option("SERVICE", service_.service, "Its name")->required();
+    service.add_option("--policy", service_.policy, "Which worker is next: weighted-round-robin, least-connections, "
+                                                    "least-busy, least-recent, two-choices or random")
+        ->type_name("POLICY");
+    service.add_option("--queue-max", service_.queue_max, "Requests that may wait")
+        ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1'000'000}))
+        ->type_name("N");
+    duration(service, "--slow-start", [this](Milliseconds value) { service_.slow_start = value; },
+             "Over which a newcomer's slots grow; 0: at once");
+    duration(service, "--aging", [this](Milliseconds value) { service_.aging = value; },
+             "What a step of priority is worth in waiting; 0: nothing");
+    duration(service, "--hang", [this](Milliseconds value) { service_.hang = value; },
+             "Sessions without progress for so long: suspect; 0: never");
+  }
+
+  void define_config() {
+    auto& config = *app_.add_subcommand("config", "Check a configuration file, or show what is in force");
+    config.require_subcommand(0, 1);
+    config.footer("Examples:\n"
+                  "  pointsman config check pointsman.toml\n"
+                  "  pointsman config show --json");
+    auto& check = command(config, "check", "Read a configuration file and name every mistake in it",
+                          "  pointsman config check pointsman.toml\n"
+                          "  pointsman config check /etc/pointsman.toml --json",
+                          [](const Context& context) { return config_check_command(context); });
+    check.add_option("FILE", invocation_.config, "The file")->required();
+    command(config, "show", "Show every setting, its value and where that comes from",
+            "  pointsman config show\n"
+            "  pointsman config show --config pointsman.toml --json",
+            [](const Context& context) { return config_show_command(context); });
+    config.allow_extras();  // as below
+  }
+
+  void define_help() {
+    auto& help = *app_.add_subcommand("help", "Show the help of a command, or a topic: exit-codes, environment, "
+                                              "configuration");
+    help.add_option("TOPIC", topic_, "A command or a topic");
+    help.footer("Examples:\n  pointsman help call\n  pointsman help exit-codes");
+    help.final_callback([this] { invocation_.action = [this](const Context&) { return print_help(); }; });
+  }
+
+  void takes_command_of(CLI::App& sub) {
+    sub.preparse_callback([this](std::size_t) { takes_command_ = true; });
+  }
+
+  // -------------------------------------------------------------------------------------------------
+  // Texts with a structure of their own
+
+  static void said(const std::optional<Problem>& problem) {
+    if (problem) throw CLI::ValidationError(problem->message + "; " + problem->remedy);
+  }
+
+  void offer(const std::vector<std::string>& texts) {
+    for (const auto& text : texts) {
+      auto parsed = parse_offer(text);
+      if (const auto* problem = std::get_if<Problem>(&parsed)) said(*problem);
+      worker_.services.push_back(std::get<Offer>(std::move(parsed)));
+      if (text.find(':') == std::string::npos) unweighted_.push_back(worker_.services.size() - 1);
+    }
+  }
+
+  void output_limit(const std::string& text) {
+    const auto bytes = parse_size(text);
+    if (!bytes || *bytes == 0 || *bytes > limits::payload_bytes) {
+      throw CLI::ValidationError("--output-limit", "\"" + text + "\" is no size up to 16M; " + std::string(size_remedy));
+    }
+    worker_.output_bytes = *bytes;
+  }
+
+  // -------------------------------------------------------------------------------------------------
+  // What to do
+
+  std::string name() const {
+    std::string words;
+    for (const CLI::App* at = &app_; !at->get_subcommands().empty();) {
+      at = at->get_subcommands().front();
+      words += (words.empty() ? "" : " ") + at->get_name();
+    }
+    return words;
+  }
+
+  const CLI::App& chosen() const {
+    const CLI::App* at = &app_;
+    while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+    return *at;
+  }
+
+  // CLI11's complaint, or a better one where there is one.
+  Problem misread(const CLI::ParseError& error) const {
+    const CLI::App& sub = chosen();
+    const std::string command = name();
+    const std::string remedy = "see: pointsman " + (command.empty() ? "" : command + " ") + "--help";
+    if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr) return usage(error.what(), remedy);
+    const auto rest = sub.remaining();
+    const std::string word = rest.empty() ? std::string() : rest.front();
+    if (takes_command_ && command != "call" && !has_dashes_) {
+      return usage("\"" + word + "\" is not understood; if it is the command to run, put `--` in front of it",
+                   "like this: pointsman " + command + (command == "run" ? " SERVICE" : " --service NAME") + " -- " +
+                       (word.starts_with('-') ? "CMD" : word) + " …");
+    }
+    return usage("there is no " + std::string(word.starts_with('-') ? "option \"" : "use for \"") + word + "\"" +
+                     did_you_mean(word, options_of(sub)),
+                 remedy);
+  }
+
+  static std::vector<std::string_view> options_of(const CLI::App& app) {
+    static std::deque<std::string> names;
+    std::vector<std::string_view> known;
+    for (const CLI::Option* option : app.get_options()) {
+      for (const auto& name : option->get_lnames()) known.push_back(names.emplace_back("--" + name));
+    }
+    return known;
+  }
+
+  Problem unknown_command() const {
+    const CLI::App& app = chosen();
+    const auto rest = app.remaining();
+    std::vector<std::string_view> known;
+    for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+      known.push_back(sub->get_name());
+    }
+    std::string all;
+    for (const auto word : known) all += (all.empty() ? "" : ", ") + std::string(word);
+    if (rest.empty()) return usage("say what to do", "the commands are " + all + "; see: pointsman --help");
+    const std::string& word = rest.front();
+    if (word.starts_with('-')) return usage("there is no option \"" + word + "\"", "see: pointsman --help");
+    return usage("there is no command \"" + word + "\"" + did_you_mean(word, known), "the commands are " + all);
+  }
+
+  int print_help() {
+    if (topic_.empty()) {
+      write_out(app_.help() + "\n");
+      return status(Exit::done);
+    }
+    if (const auto text = help_topic(topic_)) {
+      write_out(*text);
+      return status(Exit::done);
+    }
+    auto known = help_topics();
+    for (CLI::App* sub : app_.get_subcommands([](const CLI::App*) { return true; })) {
+      if (sub->get_name() == topic_) {
+        write_out(sub->help(std::string(program_name)) + "\n");
+        return status(Exit::done);
+      }
+      known.push_back(sub->get_name());
+    }
+    return complain(usage("there is no help on \"" + topic_ + "\"" + did_you_mean(topic_, known),
+                          "see: pointsman --help, and pointsman help exit-codes, environment, configuration"),
+                    invocation_.json);
+  }
+
+  CLI::App app_{"Hands every client a worker, then gets out of the way", std::string(program_name)};
+  Invocation invocation_;
+  std::vector<std::string> behind_;  // `--`
+  bool has_dashes_ = false;
+  bool takes_command_ = false;
+  bool helps_ = false;
+
+  BrokerCommand broker_options_;
+  workers::SidecarOptions worker_;
+  std::uint64_t weight_ = 1;
+  std::vector<std::size_t> unweighted_;  // services whose weight is --weight
+  bool each_ = false;
+  bool filter_ = false;
+  bool server_ = false;
+  CallCommand call_;
+  RunCommand run_;
+  ListCommand list_;
+  ExplainCommand explain_;
+  DrainCommand drain_;
+  WatchCommand watch_;
+  ServiceCommand service_;
+  std::string topic_;
+};
+
+int guarded(int count, char** words) {
+  CommandLine line;
+  try {
+    return line.run(count, words);
+  } catch (const OutputClosed&) {
+    die_of(SIGPIPE);
+  } catch (const Interrupted& interrupted) {
+    die_of(interrupted.signal);
+  } catch (const Error& error) {
+    return complain(problem_of(error), line.json());
+  } catch (const std::exception& error) {
+    return complain(wrapper(error.what()), line.json());
+  }
+}
+
+}  // namespace
+}  // namespace pointsman::program
+
+int main(int count, char** words) { return pointsman::program::guarded(count, words); }
