@@ -1,3 +1,4 @@
+// A client as its user sees it: the blocking functions wait for what the engine tells.
 #include "clients/client.hpp"
 
 #include <future>

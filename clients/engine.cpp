@@ -1,3 +1,4 @@
+// The engine: orders of user threads into the core, messages in and out, actions to their sinks.
 #include "clients/engine.hpp"
 
 #include <unistd.h>

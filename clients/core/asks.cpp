@@ -1,3 +1,4 @@
+// Questions in lanes: one of a kind at a time, since their answers do not name them.
 #include "clients/core/asks.hpp"
 
 #include <algorithm>

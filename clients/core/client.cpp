@@ -1,3 +1,4 @@
+// The client core: what comes in goes to where it belongs; alarms, and the check of all indexes.
 #include "clients/core/client.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Farewells: said to the worker first, then to the broker, a few times.
 #include "clients/core/farewells.hpp"
 
 #include <utility>

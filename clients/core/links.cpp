@@ -1,3 +1,4 @@
+// Links: made, shared, kept and closed.
 #include "clients/core/links.hpp"
 
 #include "protocol/must.hpp"

@@ -1,5 +1,5 @@
 // Shows that every question gets its own answer, or is told that there is none.
-#include "rig.hpp"
+#include "test/unit/clients/core/rig.hpp"
 
 using namespace pointsman;
 using namespace pointsman::clients;

@@ -1,5 +1,5 @@
 // Shows that every call has exactly one end, and no part twice.
-#include "rig.hpp"
+#include "test/unit/clients/core/rig.hpp"
 
 using namespace pointsman;
 using namespace pointsman::clients;

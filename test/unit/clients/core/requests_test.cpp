@@ -1,5 +1,5 @@
 // Shows how a client gets a session, whatever the broker does.
-#include "rig.hpp"
+#include "test/unit/clients/core/rig.hpp"
 
 using namespace pointsman;
 using namespace pointsman::clients;

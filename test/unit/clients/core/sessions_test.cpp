@@ -1,5 +1,5 @@
 // Shows how a client keeps a session, replaces its worker and releases it.
-#include "rig.hpp"
+#include "test/unit/clients/core/rig.hpp"
 
 using namespace pointsman;
 using namespace pointsman::clients;
