@@ -110,10 +110,14 @@ void Broker::received(const Received& event) {
         std::string remedy = "this message is not for a broker";
         if constexpr (from_workers<M>) remedy = "send it to the listener for workers";
         if constexpr (from_clients<M>) remedy = "send it to the listener for clients";
+        Refused more;
+        if constexpr (requires { message.id; }) more.id = message.id;
+        if constexpr (requires { message.session; }) more.session = message.session;
+        if constexpr (requires { message.number; }) more.number = message.number;
         refuse(event.from, M::op, Code::wrong_role,
                std::string(M::op) + " is not taken by the listener for " +
                    (event.from.door == Door::workers ? "workers" : "clients"),
-               remedy);
+               remedy, std::move(more));
       },
       event.message);
 }
