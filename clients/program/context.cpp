@@ -12,11 +12,16 @@ namespace pointsman::program {
 
 using std::chrono::milliseconds;
 
+namespace {
+constexpr Milliseconds a_day(limits::day_ms);
+}  // namespace
+
 ClientOptions client_options(const Context& context) {
   ClientOptions options;
   options.broker = context.settings.client_broker;
   options.trace = context.trace;
-  options.patience = within(context, Milliseconds(options.patience.count()));
+  // Less than --timeout, so that a broker that is not there is told as such.
+  options.patience = std::min(options.patience, within(context, a_day) * 4 / 5);
   return options;
 }
 

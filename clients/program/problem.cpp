@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "clients/program/duration.hpp"
 #include "clients/program/json_text.hpp"
 #include "clients/program/output.hpp"
 #include "protocol/names.hpp"
@@ -23,7 +24,11 @@ Problem elapsed(std::string message, std::string remedy) {
 }
 
 Problem problem_of(const Error& error, bool call) {
-  Problem problem{exit_of(error.code), std::string(word(error.code)), error.what(), {}, error.detail, error.exit};
+  Problem problem{exit_of(error.code), std::string(word(error.code)), error.what(), error.remedy, error.detail,
+                  error.exit};
+  if (error.retry > Milliseconds(0)) {
+    problem.remedy += (problem.remedy.empty() ? "try" : "; try") + std::string(" again in ") + rough(error.retry);
+  }
   if (call && error.code == Code::timed_out) problem.exit = Exit::elapsed;
   return problem;
 }

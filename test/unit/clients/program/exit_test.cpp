@@ -32,12 +32,15 @@ TEST_CASE("program: a call that runs out of time is told from a wait that does")
 TEST_CASE("program: a problem is told to people and to programs") {
   Error error(Code::failed, "the program said \"no\"");
   error.exit = 3;
+  error.remedy = "mend it";
+  error.retry = Milliseconds(1500);
   error.detail = "bad\x1b[31m input";
   CHECK(told(problem_of(error), false) ==
-        "pointsman: the program said \"no\" (the worker's program ended with exit code 3)\nbad?[31m input\n");
+        "pointsman: the program said \"no\" (the worker's program ended with exit code 3)\n"
+        "  mend it; try again in 1.5s\nbad?[31m input\n");
   CHECK(told(problem_of(error), true) ==
-        R"({"error":{"code":"failed","exit":1,"message":"the program said \"no\"","work_exit":3,)"
-        R"("detail":"bad\u001b[31m input"}})"
+        R"({"error":{"code":"failed","exit":1,"message":"the program said \"no\"",)"
+        R"("remedy":"mend it; try again in 1.5s","work_exit":3,"detail":"bad\u001b[31m input"}})"
         "\n");
   CHECK(told(usage("no", "do this"), false) == "pointsman: no\n  do this\n");
 }
