@@ -8,7 +8,7 @@ pointsman=${POINTSMAN:-pointsman}
 worker=$!
 trap 'kill $worker; wait $worker || true' EXIT
 
-"$pointsman" call shout --wait 5s "a text"                # waits for a free worker, prints A TEXT
+"$pointsman" call shout --absent --wait 9s "a text"       # waits for the worker to come, prints A TEXT
 echo "a pipe" | "$pointsman" call shout -                 # from stdin
 "$pointsman" call shout "@$0" | head -n 2                 # from a file
 "$pointsman" call shout --json "an object" | head -c 2000 # for programs

@@ -15,6 +15,6 @@ trap 'kill $worker; wait $worker || true; rm -r "$folder"' EXIT
 
 # The command gets the worker's address in its environment; its slot is released when the command ends.
 # shellcheck disable=SC2016
-"$pointsman" run page --wait 10s -- sh -c \
+"$pointsman" run page --absent --wait 9s -- sh -c \
   '/usr/bin/python3 -c "import sys, urllib.request as web; print(web.urlopen(sys.argv[1]).read().decode())" \
     "http://${POINTSMAN_ENDPOINT#*://}/index.html"'
