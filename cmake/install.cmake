@@ -5,7 +5,8 @@ include(CMakePackageConfigHelpers)
 
 # The archives behind each library, in the order of the arrows; users see pointsman::client and pointsman::worker.
 set(pointsman_client_archives pointsman_client pointsman_client_core pointsman_transport pointsman_protocol)
-set(pointsman_worker_archives pointsman_worker pointsman_worker_core pointsman_transport pointsman_protocol)
+set(pointsman_worker_archives
+  pointsman_worker pointsman_worker_driver pointsman_worker_core pointsman_transport pointsman_protocol)
 set_target_properties(pointsman_client PROPERTIES EXPORT_NAME client)
 set_target_properties(pointsman_worker PROPERTIES EXPORT_NAME worker)
 add_library(pointsman::client ALIAS pointsman_client)
@@ -15,8 +16,6 @@ set(archives ${pointsman_client_archives} ${pointsman_worker_archives})
 list(REMOVE_DUPLICATES archives)
 install(TARGETS ${archives} EXPORT pointsman ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS pointsman RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-# Where scripts and people look for it: build/<preset>/pointsman.
-set_target_properties(pointsman PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 
 # Includes are relative to the root, in the installed tree as in ours.
 foreach(header clients/client.hpp workers/worker.hpp
