@@ -38,13 +38,13 @@ def script_of(folder):
         if mark.startswith("file: "):
             (folder / mark.removeprefix("file: ")).write_text(text)
         elif mark == "run":
-            lines += [f"echo '@@{number}'", text]
+            lines += [f"printf '\\n@@{number}\\n'", text]
         elif mark.startswith("run: "):
-            lines += [f"echo '@@{number}'; state=0; (\n{text}) || state=$?; [ $state = {int(mark[5:])} ]"]
+            lines += [f"printf '\\n@@{number}\\n'; state=0; (\n{text}) || state=$?; [ $state = {int(mark[5:])} ]"]
         elif not mark.startswith(("text", "not here: ")):
             sys.exit(f"README.md: a block without a mark, so nobody knows whether it works:\n{text}")
         expected += [(number, shown) for shown in re.findall(r"# -> (.*)$", text, re.M) if mark.startswith("run")]
-    return "\n".join([*lines, "echo '@@done'"]), expected
+    return "\n".join([*lines, "printf '\\n@@done\\n'"]), expected
 
 
 def main():
