@@ -91,6 +91,7 @@ class Broker {
   std::optional<Fault> fault_of(const Register& message) const;
   Worker* under_lease(const Address& from, std::uint64_t lease, std::string_view about);
   void heard_from(Worker& worker);
+  Duration grace_of(const Worker& worker) const;
   void set_lease(Worker& worker, Milliseconds wish);
   void add_seats(Worker& worker, const Register& message);
   static Instant due_of(const Worker& worker);
@@ -165,6 +166,7 @@ class Broker {
   void candidates(const Service& service, const std::vector<std::string>& exclude, Explained& out) const;
   CandidateRow candidate(const Seat& seat, const std::vector<std::string>& exclude) const;
   std::string why_not(const Worker& worker) const;
+  Milliseconds left_of(const Worker& worker) const;
   WorkerRow row_of(const Worker& worker) const;
   ServiceRow row_of(const Service& service) const;
   SessionRow row_of(const Session& session) const;

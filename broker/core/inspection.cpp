@@ -116,6 +116,11 @@ ServiceRow Broker::row_of(const Service& service) const {
   return row;
 }
 
+// What the worker itself counts on: without the grace on top.
+Milliseconds Broker::left_of(const Worker& worker) const {
+  return std::max(Milliseconds(0), in_ms(worker.ends - grace_of(worker) - (now_ - forgiven_)));
+}
+
 WorkerRow Broker::row_of(const Worker& worker) const {
   const bool endless = worker.term == Duration{0};
   WorkerRow row{.worker = worker.name,
@@ -125,7 +130,7 @@ WorkerRow Broker::row_of(const Worker& worker) const {
                 .used = worker.used,
                 .weight = worker.seats.front()->weight,
                 .lease_ms = endless ? forever : in_ms(worker.term),
-                .left_ms = endless ? forever : std::max(Milliseconds(0), in_ms(worker.ends - (now_ - forgiven_))),
+                .left_ms = endless ? forever : left_of(worker),
                 .endpoint = worker.endpoint,
                 .direct = worker.direct,
                 .age_ms = in_ms(now_ - worker.registered),

@@ -110,6 +110,11 @@ void Broker::on(const Address& from, const Register& message) {
   match(worker);
 }
 
+// How much longer than it said the broker waits for a worker.
+Duration Broker::grace_of(const Worker& worker) const {
+  return std::chrono::duration_cast<Duration>(worker.term * options_.grace);
+}
+
 void Broker::set_lease(Worker& worker, Milliseconds wish) {
   const Instant now = now_ - forgiven_;
   if (wish == forever && options_.lease_forever) {
@@ -120,7 +125,7 @@ void Broker::set_lease(Worker& worker, Milliseconds wish) {
   if (wish.count() == 0) term = options_.lease;
   worker.term = std::clamp(term, options_.lease_min, options_.lease_max);
   worker.heartbeat = worker.term / static_cast<std::int64_t>(options_.heartbeats);
-  worker.ends = now + worker.term + std::chrono::duration_cast<Duration>(worker.term * options_.grace);
+  worker.ends = now + worker.term + grace_of(worker);
   worker.struck_off = worker.ends + worker.term;
 }
 
@@ -191,7 +196,7 @@ void Broker::move_peer(Worker& worker, const Address& from) {
 void Broker::heard_from(Worker& worker) {
   const Instant now = now_ - forgiven_;
   if (worker.term != Duration{0}) {
-    worker.ends = now + worker.term + std::chrono::duration_cast<Duration>(worker.term * options_.grace);
+    worker.ends = now + worker.term + grace_of(worker);
     worker.struck_off = worker.ends + worker.term;
   }
   worker.probe_ends = never;
