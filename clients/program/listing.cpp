@@ -84,8 +84,9 @@ Table workers(const std::vector<WorkerRow>& rows) {
                {"ENDPOINT"},
                {"WHY"}});
   for (const auto& row : rows) {
-    const std::string lease =
-        row.lease_ms == forever ? "forever" : rough(row.left_ms) + " of " + rough(row.lease_ms);
+    // The broker waits longer than the term that it told; nobody is to count on that.
+    const auto left = std::min(row.left_ms, row.lease_ms);
+    const std::string lease = row.lease_ms == forever ? "forever" : rough(left) + " of " + rough(row.lease_ms);
     table.add({row.worker, state(row.state), joined(row.services), share(row.used, row.slots), count(row.weight),
                lease, rough(row.age_ms), count(row.granted), count(row.completed), row.endpoint, row.why});
   }
