@@ -30,7 +30,8 @@ void WorkerCore::enroll() {
   if (waiting_for_answer_) out_->push_back(Reconnect{});
   stage_ = Stage::registering;
   waiting_for_answer_ = true;
-  asked_ = now_;
+  // An answer does not say which registration it is for: the lease is counted from the oldest one without an answer.
+  if (unanswered_++ == 0) asked_ = now_;
   // What happens from here on is told under the new lease; what happened before is in the list.
   events_.clear();
   first_event_ = 1;
@@ -62,6 +63,7 @@ void WorkerCore::register_anew() {
   run_since_ = now_;
   retry_ = settings_.retry;
   waiting_for_answer_ = false;
+  unanswered_ = 0;
   if (!hurried) return enroll();
   stage_ = Stage::registering;
   next_ = now_ + jitter(settings_.retry);
@@ -86,8 +88,12 @@ void WorkerCore::on(const Registered& message) {
   silent_since_ = never;
   broken_ = false;
   renewed_at(asked_);
-  // Workers that registered at the same moment do not renew at the same moment.
-  next_ = now_ + heartbeat_ / 2 + Duration(static_cast<Duration::rep>(chance() % static_cast<std::uint64_t>(heartbeat_.count() / 2 + 1)));
+  // Workers that registered at the same moment do not renew at the same moment. One that does not know how old its
+  // lease is renews at once.
+  const bool unsure = unasked || unanswered_ > 1;
+  unanswered_ -= unanswered_ > 0;
+  if (unsure) next_ = now_;
+  else next_ = now_ + heartbeat_ / 2 + Duration(static_cast<Duration::rep>(chance() % static_cast<std::uint64_t>(heartbeat_.count() / 2 + 1)));
   out_->push_back(Enrolled{lease_});
   if (unasked) {
     events_.clear();
@@ -157,6 +163,7 @@ void WorkerCore::on(const Refused& message) {
   }
   if (message.about != Register::op || stage_ != Stage::registering || !waiting_for_answer_) return;
   waiting_for_answer_ = false;
+  unanswered_ -= unanswered_ > 0;
   out_->push_back(Denied{message.code, message.reason, message.remedy});
   const bool late = settings_.patience > Duration{0} && now_ - run_since_ >= settings_.patience;
   if (late || hopeless(message.code)) return finish(message.code, message.reason, message.remedy);

@@ -132,7 +132,8 @@ class WorkerCore {
   // Lease.
   Stage stage_ = Stage::starting;
   Instant next_;                // the next registration, heartbeat or farewell
-  Instant asked_;               // when the newest registration was sent
+  Instant asked_;               // when the oldest registration was sent that may be unanswered
+  int unanswered_ = 0;          // registrations
   Instant run_since_;           // when the worker began to try to register
   Instant enrolled_at_;
   Duration retry_{0};
