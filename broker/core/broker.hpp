@@ -92,6 +92,7 @@ class Broker {
   Worker* under_lease(const Address& from, std::uint64_t lease, std::string_view about);
   void heard_from(Worker& worker);
   Duration grace_of(const Worker& worker) const;
+  void doubt(Worker& worker);
   void set_lease(Worker& worker, Milliseconds wish);
   void add_seats(Worker& worker, const Register& message);
   static Instant due_of(const Worker& worker);

@@ -161,10 +161,8 @@ void Broker::report_failed(const Request& message) {
   count("sessions_failed");
   Worker& worker = *session.worker;
   send(worker.address, Release{.session = session.id});
-  send(worker.address, Probe{.lease = worker.lease});
   worker.probing = true;
-  worker.probe_ends = std::min(worker.probe_ends, now_ - forgiven_ + options_.probe);
-  retime(worker);
+  doubt(worker);
   refresh(worker);
 }
 

@@ -53,11 +53,20 @@ std::optional<Fault> Broker::fault_of(const Register& message) const {
   return std::nullopt;
 }
 
+// Asks a worker for a sign of life; without one it is suspect when `probe` has passed.
+void Broker::doubt(Worker& worker) {
+  send(worker.address, Probe{.lease = worker.lease});
+  worker.probe_ends = std::min(worker.probe_ends, now_ - forgiven_ + options_.probe);
+  retime(worker);
+}
+
 void Broker::on(const Address& from, const Register& message) {
   if (const auto fault = fault_of(message)) {
     const char* remedy = fault->code == Code::name_taken      ? "give each worker a name of its own, or stop the other"
                          : fault->code == Code::limit_reached ? "raise the limit in the broker's configuration"
                                                               : "";
+    // The holder may be dead and its lease long, or for ever: it has to give a sign of life to keep the name.
+    if (fault->code == Code::name_taken) doubt(*workers_by_name_.find(message.worker)->second);
     return refuse(from, Register::op, fault->code, fault->reason, remedy);
   }
   if (const auto old = workers_by_name_.find(message.worker); old != workers_by_name_.end()) {
