@@ -98,7 +98,7 @@ class BrokerStage final : public Stage {
 
   std::vector<std::string> run(Instant now, broker::Event event) {
     return step<broker::Actions>(*core_, now, std::move(event), [this](const Send& send) {
-      return names_.of(send.to) + " < " + line_of(send.message, send.payload, clients_);
+      return names_.of(send.to) + " < " + masked_line(send.message, send.payload, clients_);
     });
   }
 

@@ -2,6 +2,7 @@
 
 #include "test/scenarios/fields.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "protocol/notation.hpp"
@@ -26,6 +27,7 @@ std::string take(std::string_view& rest) {
 }  // namespace
 
 Fields::Fields(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
   bool frames = false;
   while (!text.empty()) {
     auto word = take(text);

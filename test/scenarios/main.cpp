@@ -17,6 +17,8 @@ std::unique_ptr<Stage> cast(std::string_view core, std::string_view options) {
   Fields fields(options);
   std::unique_ptr<Stage> stage;
   if (core == "broker") stage = broker_stage(fields);
+  if (core == "worker") stage = worker_stage(fields);
+  if (core == "client") stage = client_stage(fields);
   if (!stage) throw ScenarioError("the first line names the core: broker, worker or client");
   fields.done();
   return stage;

@@ -97,7 +97,7 @@ Message message_of(std::string_view text, Payload& payload) {
   return message;
 }
 
-std::string line_of(const Message& message, const Payload& payload, const std::set<std::string>& clients) {
+std::string masked_line(const Message& message, const Payload& payload, const std::set<std::string>& clients) {
   auto line = to_line(message, payload);
   if (const auto* registered = std::get_if<Registered>(&message))
     if (registered->key == ticket_key(master(), registered->lease))

@@ -23,6 +23,6 @@ const Bytes& master();
 Message message_of(std::string_view line, Payload& payload);
 
 // `clients` are the names that a grant's ticket may be for.
-std::string line_of(const Message& message, const Payload& payload = {}, const std::set<std::string>& clients = {});
+std::string masked_line(const Message& message, const Payload& payload = {}, const std::set<std::string>& clients = {});
 
 }  // namespace pointsman::scenarios

@@ -1,0 +1,226 @@
+// A client in a simulation: the core, and a program that acquires, calls, changes its mind and releases.
+
+#include <algorithm>
+
+#include "test/sim/parties.hpp"
+#include "test/sim/telling.hpp"
+
+namespace pointsman::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const Address to_broker{Door::broker, Codec::msgpack, 0, {}};
+
+Address to_worker(std::uint64_t link) { return {Door::direct, Codec::msgpack, link, {}}; }
+
+}  // namespace
+
+ClientParty::ClientParty(Stage& stage, const clients::ClientSettings& settings, Chance chance, Duration offset,
+                         double drift)
+    : Party(stage.world, settings.name, offset, drift), stage_(stage), settings_(settings), chance_(chance) {}
+
+void ClientParty::start() {
+  up_ = true;
+  ++life_;
+  auto settings = settings_;
+  settings.seed = chance_.next();
+  core_ = std::make_unique<clients::ClientCore>(settings);
+  world_.dial(*this, to_broker, clients_door);
+  if (stage_.story.wanted()) stage_.story.tell(world_.now(), name(), "starts");
+  asks_ = 0;
+  step(Elapsed{});
+  for (std::uint64_t i = 0; i < stage_.profile.parallel; ++i) begin_soon();
+}
+
+void ClientParty::crash() {
+  up_ = false;
+  ++life_;
+  world_.hang_up_all(*this);
+  handles_.clear();
+  core_.reset();
+  if (stage_.story.wanted()) stage_.story.tell(world_.now(), name(), "crashes");
+}
+
+void ClientParty::arrive(Incoming incoming) {
+  std::visit([this](auto& event) { step(std::move(event)); }, incoming);
+}
+
+void ClientParty::step(clients::Event event) {
+  const auto actions = step_core<clients::Actions>(world_, stage_.story, *this, *core_, std::move(event));
+  for (const auto& action : actions) std::visit([this](const auto& a) { act(a); }, action);
+  for (const auto number : std::exchange(over_, {})) over(number);
+  check();
+  world_.rearm(*this);
+}
+
+// No call waits longer than it said.
+void ClientParty::check() {
+  for (const auto& [number, handle] : handles_)
+    for (const auto& [call, state] : handle.calls)
+      if (state.due + milliseconds(1) < local()) throw Violation("call " + state.text + " outlives its limit");
+}
+
+std::string ClientParty::outstanding() const {
+  if (handles_.empty()) return name() + " has farewells left";
+  return name() + " still has session " + std::to_string(handles_.begin()->first);
+}
+
+// ---------------------------------------------------------------------------------------------------
+// The program
+
+void ClientParty::begin_soon() {
+  world_.later(*this, chance_.around(stage_.profile.think), [this] {
+    if (resting_) return;
+    begin(chance_.pick(stage_.profile.services), false);
+  });
+}
+
+void ClientParty::prove(const std::string& service) {
+  proofs_.insert(service);
+  begin(service, true);
+}
+
+void ClientParty::begin(const std::string& service, bool proof) {
+  const auto number = ++last_handle_;
+  Handle handle{.service = service, .proof = proof};
+  handle.reassign = proof ? 3 : chance_.below(4);
+  handle.calls_left = proof ? 1 : chance_.below(stage_.profile.calls + 1);
+  clients::Acquire acquire{.handle = number, .id = name() + "-" + std::to_string(number), .service = service};
+  acquire.reassign = static_cast<int>(handle.reassign);
+  acquire.wait = proof ? Milliseconds(60'000) : stage_.profile.wait;
+  acquire.absent = proof || chance_.hit(0.3);
+  if (!proof) {
+    if (chance_.hit(0.2)) acquire.priority = chance_.below(10);
+    if (chance_.hit(0.2)) acquire.term = Milliseconds(chance_.between(500, 20'000));
+    if (chance_.hit(0.1)) acquire.exclude = {"w" + std::to_string(chance_.between(1, 3))};
+    acquire.apart = chance_.hit(0.05);
+    handle.calls_allowed = !acquire.apart;
+  }
+  handles_.emplace(number, std::move(handle));
+  const bool apart = acquire.apart;
+  step(std::move(acquire));
+  if (!apart && !proof && chance_.hit(0.3)) world_.later(*this, chance_.around(milliseconds(20)), [this, number] { invoke(number); });
+  if (!proof && chance_.hit(0.05)) {
+    world_.later(*this, chance_.around(milliseconds(500)), [this, number] {
+      if (handles_.contains(number)) step(clients::CancelAcquire{number});
+    });
+  }
+  if (!proof && chance_.hit(0.05)) {
+    ++asks_;
+    step(clients::Ask{1'000'000 + number, List{.of = Subject::services}});
+  }
+}
+
+void ClientParty::invoke(std::uint64_t number) {
+  const auto found = handles_.find(number);
+  if (found == handles_.end() || found->second.released) return;
+  Handle& handle = found->second;
+  if (handle.calls_left == 0) return;
+  --handle.calls_left;
+  const auto call = ++handle.last_call;
+  const auto limit = handle.proof ? Milliseconds(60'000) : Milliseconds(chance_.between(200, 20'000));
+  const auto text = name() + "-" + std::to_string(number) + "/" + std::to_string(call);
+  handle.calls[call] = {.text = text, .due = local() + limit};
+  // The worker of the simulation reads how often it may be served: once more than it may be sent again.
+  step(clients::Invoke{number, call, {Frame(text), Frame(std::to_string(handle.reassign + 1))}, limit});
+  if (!handle.proof && chance_.hit(0.05)) {
+    world_.later(*this, chance_.around(milliseconds(300)), [this, number, call] {
+      const auto still = handles_.find(number);
+      if (still != handles_.end() && still->second.calls.contains(call)) step(clients::AbandonCall{number, call});
+    });
+  }
+}
+
+// After a call, or at the beginning: another call, a while of holding, or the release.
+void ClientParty::go_on(std::uint64_t number) {
+  world_.later(*this, chance_.around(milliseconds(30)), [this, number] {
+    const auto found = handles_.find(number);
+    if (found == handles_.end() || found->second.released || !found->second.calls.empty()) return;
+    if (found->second.calls_allowed && found->second.calls_left > 0) return invoke(number);
+    if (!found->second.proof && chance_.hit(0.05)) step(clients::RenewSession{number, Milliseconds(chance_.between(500, 5000))});
+    const auto hold = found->second.proof || chance_.hit(0.7) ? milliseconds(1) : milliseconds(3000);
+    world_.later(*this, chance_.around(hold), [this, number] {
+      const auto still = handles_.find(number);
+      if (still == handles_.end() || !still->second.calls.empty()) return;
+      still->second.released = true;
+      step(clients::ReleaseSession{number});
+    });
+  });
+}
+
+void ClientParty::over(std::uint64_t number) {
+  if (!handles_.at(number).calls.empty()) throw Violation(name() + ": a session ended before its calls did");
+  handles_.erase(number);
+  begin_soon();
+}
+
+// ---------------------------------------------------------------------------------------------------
+// What the core says
+
+ClientParty::Handle& ClientParty::handle(std::uint64_t number, const char* what) {
+  const auto found = handles_.find(number);
+  if (found == handles_.end())
+    throw Violation(name() + " is told '" + what + "' of session " + std::to_string(number) + ", which had ended");
+  return found->second;
+}
+
+void ClientParty::act(const clients::Connect& a) { world_.dial(*this, to_worker(a.link), a.endpoint); }
+
+void ClientParty::act(const clients::Disconnect& a) { world_.hang_up(*this, to_worker(a.link)); }
+
+void ClientParty::act(const clients::Reconnect&) {
+  world_.hang_up(*this, to_broker);
+  world_.dial(*this, to_broker, clients_door);
+}
+
+void ClientParty::act(const clients::Acquired& a) {
+  auto& state = handle(a.handle, "acquired");
+  if (a.granted.service != state.service) throw Violation(name() + " acquired another service than it asked for");
+  if (state.acquired != (a.reassigned > 0)) throw Violation(name() + " is told of a session twice");
+  state.acquired = true;
+  if (a.granted.direct == Direct::own) state.calls_allowed = false;
+  ++acquired_;
+  if (a.reassigned == 0) go_on(a.handle);
+}
+
+void ClientParty::act(const clients::NotAcquired& a) {
+  auto& state = handle(a.handle, "not acquired");
+  if (state.acquired) throw Violation(name() + " is told that it has no session, after it had");
+  const bool proof = state.proof;
+  const auto service = state.service;
+  over_.push_back(a.handle);
+  if (proof) throw Violation(name() + " cannot acquire " + service + " in calm: " + std::string(word(a.refused.code)) +
+                             ", " + a.refused.reason);
+}
+
+void ClientParty::act(const clients::Part& a) {
+  auto& state = handle(a.handle, "part");
+  const auto found = state.calls.find(a.number);
+  if (found == state.calls.end()) throw Violation(name() + " gets a part of call " + std::to_string(a.number) + ", which had ended");
+  Call& call = found->second;
+  if (a.payload.size() != 2 || a.payload[0].view() != call.text)
+    throw Violation("call " + call.text + " gets the answer of another one");
+  if (a.payload[1].view() != std::to_string(call.next_part)) throw Violation("call " + call.text + " gets its parts out of order");
+  ++call.next_part;
+  if (a.more) return;
+  ++answered_;
+  if (state.proof) proofs_.erase(state.service);
+  state.calls.erase(found);
+  go_on(a.handle);
+}
+
+void ClientParty::act(const clients::CallFailed& a) {
+  auto& state = handle(a.handle, "call failed");
+  if (state.calls.erase(a.number) == 0) throw Violation(name() + ": call " + std::to_string(a.number) + " fails, but it had ended");
+  if (state.proof) throw Violation(name() + " cannot call " + state.service + " in calm: " + std::string(word(a.code)) + ", " + a.reason);
+  go_on(a.handle);
+}
+
+void ClientParty::act(const clients::SessionEnded& a) {
+  handle(a.handle, "ended");
+  over_.push_back(a.handle);
+}
+
+}  // namespace pointsman::sim

@@ -1,0 +1,203 @@
+// Checks the invariants.
+
+#include "test/sim/history.hpp"
+
+#include <algorithm>
+
+namespace pointsman::sim {
+namespace {
+
+using std::chrono::milliseconds;
+
+std::string number(std::uint64_t n) { return std::to_string(n); }
+
+// As many of a line as the broker looks at for one free slot.
+constexpr std::size_t looked_at = 8;
+
+}  // namespace
+
+void History::broker_started() {
+  leases_.clear();
+  waiting_.clear();
+  granted_.clear();
+}
+
+void History::before_broker(const broker::Event& event, Instant now, Instant deadline) {
+  if (deadline != never && now > deadline) late_ += now - deadline;
+  asking_.reset();
+  const auto* received = std::get_if<Received>(&event);
+  if (!received) return;
+  const auto* request = std::get_if<Request>(&received->message);
+  if (request && received->from.door == Door::clients) wanted(*request, now);
+  std::visit(
+      [&](const auto& m) {
+        using M = std::remove_cvref_t<decltype(m)>;
+        if constexpr (std::is_same_v<M, Heartbeat> || std::is_same_v<M, Report> || std::is_same_v<M, Holding>)
+          heard(m.lease, now);
+      },
+      received->message);
+}
+
+void History::heard(std::uint64_t lease, Instant now) {
+  const auto found = leases_.find(lease);
+  if (found == leases_.end()) return;
+  found->second.heard = now;
+  found->second.heard_global = world_.now();
+  found->second.late_then = late_;
+}
+
+void History::wanted(const Request& request, Instant now) {
+  asking_ = request;
+  const auto [found, added] = waiting_.try_emplace(request.id);
+  Want& want = found->second;
+  want.deadline = now + request.wait_ms;
+  if (!added) return;
+  want.service = request.service;
+  want.client = request.client;
+  want.priority = request.priority;
+  want.order = ++orders_;
+  want.exclude = {request.exclude.begin(), request.exclude.end()};
+}
+
+void History::after_broker(const broker::Actions& actions, Instant now) {
+  for (const auto& action : actions) {
+    const auto& message = std::get<Send>(action).message;
+    if (const auto* m = std::get_if<Registered>(&message)) registered(*m, now);
+    if (const auto* m = std::get_if<Assign>(&message)) assigned(*m, now);
+    if (const auto* m = std::get_if<Granted>(&message)) granted(*m);
+    if (const auto* m = std::get_if<Refused>(&message); m && m->about == Request::op) waiting_.erase(m->id);
+    if (const auto* m = std::get_if<Cancelled>(&message)) waiting_.erase(m->id);
+    // It timed out just before it was repeated: asked anew.
+    if (const auto* m = std::get_if<Queued>(&message); m && asking_ && m->id == asking_->id && !waiting_.contains(m->id))
+      wanted(Request(*asking_), now);
+  }
+  for (const auto& [id, want] : waiting_)
+    if (want.deadline < now)
+      throw Violation("request " + id + " waits past its deadline");
+}
+
+void History::registered(const Registered& m, Instant now) {
+  if (m.lease <= last_id_) throw Violation("lease " + number(m.lease) + " is not larger than all ids before");
+  last_id_ = m.lease;
+  leases_[m.lease] = {.worker = m.worker, .term = m.term_ms, .heard = now, .heard_global = world_.now(), .late_then = late_};
+}
+
+void History::assigned(const Assign& assign, Instant now) {
+  const auto lease = leases_.find(assign.lease);
+  if (lease == leases_.end()) throw Violation("an assignment under lease " + number(assign.lease) + ", which is not known");
+  const Lease& held = lease->second;
+  if (held.term != forever) {
+    const auto until = held.heard + held.term + held.term / 5 + (late_ - held.late_then) + milliseconds(2);
+    if (now > until) throw Violation("granted to " + held.worker + ", whose lease is over at the broker");
+  }
+  for (const auto& row : assign.sessions) {
+    if (row.session <= last_id_) throw Violation("session " + number(row.session) + " is not larger than all ids before");
+    last_id_ = row.session;
+    ++grants_;
+    const auto want = waiting_.find(row.id);
+    if (want == waiting_.end()) throw Violation("granted to request " + row.id + ", which does not wait");
+    for (const auto& [id, other] : waiting_) {
+      if (other.service != row.service || other.priority != want->second.priority) continue;
+      if (other.order < want->second.order && !other.exclude.contains(held.worker))
+        throw Violation("request " + row.id + " was granted before " + id + ", which came earlier");
+    }
+    if (want->second.exclude.contains(held.worker))
+      throw Violation("request " + row.id + " was granted " + held.worker + ", which it excludes");
+    waiting_.erase(want);
+    const auto before = granted_.find(row.id);
+    if (before != granted_.end()) {
+      const Promise& old = promises_.at(before->second);
+      if (!old.closed || now - old.closed_at < profile_.broker.remember)
+        throw Violation("request " + row.id + " was granted a second session");
+    }
+    granted_[row.id] = row.session;
+    promises_[row.session] = {.worker = held.worker, .client = row.client, .service = row.service, .id = row.id,
+                              .expires = world_.now() + row.ttl_ms, .closed_at = {}};
+  }
+}
+
+void History::granted(const Granted& m) {
+  waiting_.erase(m.id);
+  const auto found = promises_.find(m.session);
+  if (found == promises_.end()) throw Violation("granted session " + number(m.session) + ", which was never assigned");
+  Promise& promise = found->second;
+  if (promise.worker != m.worker || promise.service != m.service || promise.id != m.id)
+    throw Violation("session " + number(m.session) + " was granted differently before");
+  promise.direct = m.direct;
+  promise.expires = std::max(promise.expires, world_.now() + m.ttl_ms);
+  const auto before = granted_.find(m.id);
+  if (before != granted_.end() && before->second != m.session)
+    throw Violation("request " + m.id + " was answered with session " + number(before->second) + " before");
+  granted_[m.id] = m.session;
+  tickets_.emplace_back(m.endpoint, m.ticket);
+  if (tickets_.size() > 20) tickets_.pop_front();
+}
+
+void History::watched(const Happened& event, Instant now) {
+  if (event.kind != Happening::closed && event.kind != Happening::opened) return;
+  const auto found = promises_.find(event.session);
+  if (found == promises_.end()) return;
+  found->second.closed = event.kind == Happening::closed;
+  found->second.closed_at = now;
+}
+
+void History::inspected(const std::vector<WorkerRow>& workers, const std::vector<SessionRow>& sessions,
+                        const std::vector<WaitingRow>& waiting) {
+  std::map<std::string, std::map<std::string, std::uint64_t>> used;  // by worker and service
+  for (const auto& row : sessions) ++used[row.worker][row.service];
+  for (const auto& row : workers) {
+    std::uint64_t sum = 0;
+    for (const auto& [service, n] : used[row.worker]) sum += n;
+    if (sum != row.used)
+      throw Violation(row.worker + " has " + number(row.used) + " sessions by its row, " + number(sum) + " in the list");
+  }
+  std::set<std::string> listed;
+  for (const auto& row : waiting) listed.insert(row.id);
+  for (const auto& [id, want] : waiting_)
+    if (!listed.contains(id)) throw Violation("request " + id + " was never answered and does not wait");
+  if (listed.size() != waiting_.size()) throw Violation("the broker lists requests as waiting that were answered");
+
+  std::map<std::string, std::size_t> ahead;
+  for (const auto& row : waiting) {
+    if (++ahead[row.service] > looked_at || profile_.broker.services.at(row.service).slow_start.count() > 0) continue;
+    for (const auto& worker : workers) {
+      if (worker.state != State::alive || !worker.why.empty() || worker.used >= worker.slots) continue;
+      const auto& plans = profile_.workers;
+      const auto plan = std::find_if(plans.begin(), plans.end(), [&](const auto& p) { return p.settings.name == worker.worker; });
+      if (plan == plans.end() || waiting_.at(row.id).exclude.contains(worker.worker)) continue;
+      for (const auto& offer : plan->settings.offers)
+        if (offer.service == row.service && (offer.slots == 0 || used[worker.worker][row.service] < offer.slots))
+          throw Violation("request " + row.id + " waits while " + worker.worker + " has a free slot");
+    }
+  }
+}
+
+void History::began(const std::string& worker, std::uint64_t lease, std::uint64_t session, const std::string& service,
+                    const std::string& client, Duration late) {
+  const auto found = promises_.find(session);
+  const auto what = "session " + number(session) + " at " + worker;
+  if (found == promises_.end()) throw Violation(what + " was never granted");
+  Promise& promise = found->second;
+  if (promise.worker != worker) throw Violation(what + " was granted at " + promise.worker);
+  if (promise.client != client) throw Violation(what + " was opened by " + client + ", granted to " + promise.client);
+  if (promise.service != service) throw Violation(what + " is for another service");
+  if (promise.begun) throw Violation(what + " was opened a second time");
+  promise.begun = true;
+  ++begun_;
+  if (promise.direct == Direct::own) return;
+  if (world_.now() > promise.expires + late)
+    throw Violation(what + " was opened " +
+                    number(static_cast<std::uint64_t>((world_.now() - promise.expires).count() / 1000)) +
+                    " ms after its ticket had expired");
+  const auto held = leases_.find(lease);
+  if (held == leases_.end() || held->second.term == forever) return;
+  const auto term = Duration(held->second.term);
+  if (world_.now() > held->second.heard_global + term + term / 5)
+    throw Violation(what + " was opened when the lease " + number(lease) + " was over at the broker");
+}
+
+void History::served(const std::string& call, std::uint64_t most) {
+  if (++served_[call] > most) throw Violation("call " + call + " was served " + number(served_[call]) + " times");
+}
+
+}  // namespace pointsman::sim

@@ -1,0 +1,97 @@
+// What must hold, whatever goes wrong: the invariants that are checked after every step of every party.
+//
+// It believes nobody: what it knows comes from the messages that went in and out. A breach is a Violation.
+
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "broker/core/broker.hpp"
+#include "test/sim/world.hpp"
+
+namespace pointsman::sim {
+
+// A session as its broker granted it.
+struct Promise {
+  std::string worker;
+  std::string client;
+  std::string service;
+  std::string id;
+  Direct direct = Direct::pointsman;
+  Instant expires;  // of its newest ticket, in world time
+  bool begun = false;
+  bool closed = false;  // at the broker
+  Instant closed_at;    // on the broker's clock
+};
+
+class History {
+ public:
+  History(World& world, const Profile& profile) : world_(world), profile_(profile) {}
+
+  // The broker. `event` before the step, the rest after it.
+  void broker_started();
+  void before_broker(const broker::Event& event, Instant now, Instant deadline);
+  void after_broker(const broker::Actions& actions, Instant now);
+  void watched(const Happened& event, Instant now);
+  void inspected(const std::vector<WorkerRow>& workers, const std::vector<SessionRow>& sessions,
+                 const std::vector<WaitingRow>& waiting);
+
+  // A session begins at a worker. `late` is how much its idea of the broker's clock may be behind.
+  void began(const std::string& worker, std::uint64_t lease, std::uint64_t session, const std::string& service,
+             const std::string& client, Duration late);
+
+  // A call is served. `most` times may it be, in all.
+  void served(const std::string& call, std::uint64_t most);
+
+  const std::map<std::uint64_t, Promise>& promises() const { return promises_; }
+  const std::deque<std::pair<std::string, Bytes>>& tickets() const { return tickets_; }  // newest: endpoint, ticket
+  std::uint64_t grants() const { return grants_; }
+  std::uint64_t sessions() const { return begun_; }
+  std::uint64_t calls() const { return served_.size(); }
+
+ private:
+  struct Lease {
+    std::string worker;
+    Milliseconds term{};
+    Instant heard;         // on the broker's clock
+    Instant heard_global;  // in world time
+    Duration late_then{};
+  };
+  struct Want {
+    std::string service;
+    std::string client;
+    std::uint64_t priority = 0;
+    std::uint64_t order = 0;
+    Instant deadline;  // on the broker's clock
+    std::set<std::string> exclude;
+  };
+
+  void heard(std::uint64_t lease, Instant now);
+  void wanted(const Request& request, Instant now);
+  void assigned(const Assign& assign, Instant now);
+  void granted(const Granted& granted);
+  void registered(const Registered& registered, Instant now);
+
+  World& world_;
+  const Profile& profile_;
+  std::map<std::uint64_t, Lease> leases_;
+  std::map<std::string, Want> waiting_;          // by request id: unique in a simulation
+  std::map<std::string, std::uint64_t> granted_; // the session of each request id, of this broker
+  std::map<std::uint64_t, Promise> promises_;
+  std::map<std::string, std::uint64_t> served_;
+  std::deque<std::pair<std::string, Bytes>> tickets_;
+  std::optional<Request> asking_;  // in this step
+  std::uint64_t last_id_ = 0;
+  std::uint64_t orders_ = 0;
+  std::uint64_t grants_ = 0;
+  std::uint64_t begun_ = 0;
+  Duration late_{};  // by how much the broker's turns came too late, in all
+};
+
+}  // namespace pointsman::sim

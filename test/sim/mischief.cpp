@@ -1,0 +1,72 @@
+// What Eve tries.
+
+#include "test/sim/mischief.hpp"
+
+namespace pointsman::sim {
+namespace {
+
+const Address clients_side{Door::broker, Codec::json, 1, {}};
+const Address workers_side{Door::broker, Codec::msgpack, 2, {}};
+
+}  // namespace
+
+void Eve::start() {
+  up_ = true;
+  ++life_;
+  world_.dial(*this, clients_side, clients_door);
+  world_.dial(*this, workers_side, workers_door);
+}
+
+void Eve::misbehave() {
+  if (chance_.hit(0.5)) show_ticket();
+  else bother_broker();
+}
+
+void Eve::show_ticket() {
+  const auto& tickets = stage_.history.tickets();
+  if (tickets.empty()) return;
+  auto [endpoint, ticket] = tickets[chance_.below(tickets.size())];
+  const bool forged = chance_.hit(0.5);
+  if (forged) {
+    auto& byte = ticket.data[chance_.below(ticket.data.size())];
+    byte = static_cast<char>(byte ^ (1 << chance_.below(8)));
+  } else if (chance_.hit(0.3)) {
+    endpoint = tickets[chance_.below(tickets.size())].first;  // to another worker
+  }
+  // A forged ticket in the name of the one that it was made for; a true one in her own.
+  std::string client = name();
+  std::uint64_t session = 1;
+  for (const auto& [id, promise] : stage_.history.promises()) {
+    session = id;
+    if (forged) client = promise.client;
+  }
+  const Address link{Door::direct, Codec::msgpack, ++links_, {}};
+  world_.dial(*this, link, endpoint);
+  world_.send(*this, {link, Open{.ticket = ticket, .client = client}, {}});
+  world_.send(*this, {link, Call{.session = session, .number = 1, .ticket = ticket, .client = client}, {Frame("x"), Frame("0")}});
+  world_.send(*this, {link, Release{.session = session, .client = name()}, {}});
+  world_.send(*this, {link, Renew{.session = session, .client = name()}, {}});
+  world_.send(*this, {link, Abandon{.session = session, .number = 1}, {}});
+  world_.send(*this, {link, Heartbeat{.lease = 1}, {}});
+  world_.later(*this, std::chrono::seconds(2), [this, link] { world_.hang_up(*this, link); });
+}
+
+void Eve::bother_broker() {
+  const auto& promises = stage_.history.promises();
+  if (promises.empty()) return;
+  auto at = promises.begin();
+  std::advance(at, static_cast<std::ptrdiff_t>(chance_.below(promises.size())));
+  const auto session = at->first;
+  world_.send(*this, {clients_side, Release{.session = session, .client = name()}, {}});
+  world_.send(*this, {clients_side, Renew{.session = session, .client = name()}, {}});
+  world_.send(*this, {clients_side, Cancel{.id = at->second.id, .client = name()}, {}});
+  world_.send(*this, {clients_side, Register{.worker = "w1", .instance = "e", .services = {{"p"}}, .endpoint = "tcp://e"}, {}});
+  world_.send(*this, {clients_side, Request{.id = "eve-" + std::to_string(session), .service = "nothing", .failed = session}, {}});
+  world_.send(*this, {workers_side, Heartbeat{.lease = session}, {}});
+  world_.send(*this, {workers_side, Report{.lease = session, .first = 1, .events = {{.session = session, .closed = true}}}, {}});
+  world_.send(*this, {workers_side, Leave{.lease = session}, {}});
+  world_.send(*this, {workers_side, Request{.id = "eve", .service = "p"}, {}});
+  world_.send(*this, {clients_side, Explain{.session = session}, {}});
+}
+
+}  // namespace pointsman::sim
