@@ -127,6 +127,7 @@ Session* WorkerCore::admit(const Address& from, std::string_view about, const By
   const auto known = sessions_.find(id);
   if (known != sessions_.end() && known->second.stage == Session::Stage::open) {
     known->second.ticket = sealed;
+    known->second.expires = std::max(known->second.expires, admitted.expires);
     move(known->second, from);
     return &known->second;
   }
