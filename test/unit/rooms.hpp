@@ -60,9 +60,10 @@ inline std::vector<std::string> words_of_name(const std::string& path) {
 
 // Protocol headers that a core may include; they include only each other.
 inline const std::set<std::string> ground{
-    "protocol/bytes.hpp", "protocol/digest.hpp", "protocol/fields.hpp", "protocol/frame.hpp",    "protocol/limits.hpp",
-    "protocol/machine.hpp", "protocol/messages.hpp", "protocol/must.hpp", "protocol/names.hpp", "protocol/ticket.hpp",
-    "protocol/utf8.hpp"};
+    "protocol/bytes.hpp",   "protocol/digest.hpp",  "protocol/direct_link.hpp", "protocol/fields.hpp",
+    "protocol/frame.hpp",   "protocol/handoff.hpp", "protocol/inspection.hpp",  "protocol/limits.hpp",
+    "protocol/machine.hpp", "protocol/messages.hpp", "protocol/must.hpp",       "protocol/names.hpp",
+    "protocol/tenure.hpp",  "protocol/ticket.hpp",  "protocol/utf8.hpp",        "protocol/words.hpp"};
 
 inline bool may_include(const std::string& path, const std::string& included) {
   if (ground.contains(path)) return ground.contains(included);
