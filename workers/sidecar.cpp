@@ -104,7 +104,7 @@ int Sidecar::run() {
     server_.emplace(shop_);
   } else {
     craft_ = options_.way == Way::each ? make_each(shop_) : make_filter(shop_);
-    const std::string bound = transport_.listen(Door::direct, options_.bind, direct_limits());
+    const std::string bound = transport_.listen(Door::direct, options_.bind, direct_limits(), options_.insecure);
     make_driver(options_.advertise.empty() ? bound : options_.advertise);
   }
   while (true) {

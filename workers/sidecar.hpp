@@ -31,6 +31,7 @@ struct SidecarOptions {
   std::string endpoint;                // server: exists already, for example http://127.0.0.1:8080
   std::string bind = "tcp://127.0.0.1:*";
   std::string advertise;
+  bool insecure = false;               // allow plaintext on an address that is not loopback
   Milliseconds lease{0};
   Milliseconds time_limit{0};          // each, filter: of one call; 0: the client's
   std::size_t output_bytes = 16 * 1024 * 1024;  // each, filter: of one answer

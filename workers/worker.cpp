@@ -159,7 +159,7 @@ void Worker::Inside::serve(const std::function<void(Work&)>& run) {
   Transport links;
   function = &run;
   closing = false;
-  const std::string bound = links.listen(Door::direct, options.bind, direct_limits());
+  const std::string bound = links.listen(Door::direct, options.bind, direct_limits(), options.insecure);
   {
     const std::lock_guard lock(mutex);
     endpoint = options.advertise.empty() ? bound : options.advertise;

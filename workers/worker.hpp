@@ -34,6 +34,7 @@ struct WorkerOptions {
   std::uint64_t slots = 1;          // sessions at a time, and threads
   std::string bind = "tcp://127.0.0.1:*";  // where clients come
   std::string advertise;            // what clients are told; empty: what bind became
+  bool insecure = false;            // allow plaintext on an address that is not loopback
   Milliseconds lease{0};            // 0: the broker's default; `forever`
   Milliseconds patience{10000};     // for the first registration; 0: for ever
   std::size_t calls_max = 64;       // calls of one session that wait behind the running one

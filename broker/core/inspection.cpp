@@ -62,10 +62,14 @@ void Broker::on(const Address& from, const List& message) {
       }
       break;
     case Subject::sessions: {
-      // Pages in order of arrival; if the session that ended the last page is gone, from the beginning.
+      // Pages in order of arrival, which is that of their numbers but for adopted ones. If the session that ended
+      // the last page is gone, its place is looked for.
+      const std::uint64_t last = number_of(message.after);
       const Session* session = all_sessions_.first();
-      if (const auto at = sessions_.find(number_of(message.after)); at != sessions_.end()) {
+      if (const auto at = sessions_.find(last); at != sessions_.end()) {
         session = all_sessions_.after(at->second);
+      } else {
+        while (session && session->id <= last) session = all_sessions_.after(*session);
       }
       for (; session; session = all_sessions_.after(*session)) {
         if (only && session->seat->service != only) continue;

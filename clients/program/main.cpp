@@ -220,6 +220,7 @@ class CommandLine {
     sub.add_option("--endpoint", worker_.endpoint, "With --server: where it is already")->type_name("URL");
     sub.add_option("--bind", worker_.bind, "Where clients come")->type_name("ENDPOINT")->capture_default_str();
     sub.add_option("--advertise", worker_.advertise, "What clients are told instead")->type_name("ENDPOINT");
+    sub.add_flag("--insecure", worker_.insecure, "Allow an address that other machines can reach; nothing is encrypted");
     duration(sub, "--lease", worker_.lease, "Without a sign of life for so long, it is given up; 0: as the broker says",
              true);
     duration(sub, "--time-limit", worker_.time_limit, "Of one request; 0: as the client says");
