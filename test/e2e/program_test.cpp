@@ -277,7 +277,11 @@ TEST_CASE("e2e program: SIGTERM ends every party quietly") {
   Process& worker = house.worker({"--service", "x", "--", "cat"});
   Process watcher({pointsman_program(), "watch"}, house.surroundings());
   Process waiter({pointsman_program(), "call", "y", "--absent", "--wait", "60s"}, house.surroundings());
-  REQUIRE(watcher.wait_for_line("event", 20s));
+  // Something has to happen once the watcher is there.
+  REQUIRE(eventually([&] {
+    run({pointsman_program(), "service", "x", "--queue-max", "77"}, house.surroundings());
+    return watcher.wait_for_line("event", 200ms);
+  }));
   for (Process* process : {&watcher, &waiter}) {
     process->signal(SIGTERM);
     CHECK(process->wait(20s) == 143);

@@ -68,6 +68,7 @@ struct Witness {
     thread = std::thread([this] {
       try {
         client.watch({}, [this](const Happened& event) {
+          watching = true;
           saw(event);
           return !stop;
         });
@@ -76,13 +77,22 @@ struct Witness {
       }
     });
   }
+  void begin() {
+    REQUIRE(eventually(20s, [this] {
+      make_event();
+      return watching.load();
+    }));
+  }
   void finish() {
     stop = true;
+    make_event();
+    thread.join();
+  }
+  void make_event() {
     try {
-      client.ask(Configure{.service = "echo", .queue_max = 9999});  // one more event, to wake the watcher
+      client.ask(Configure{.service = "echo", .queue_max = 9999});
     } catch (const Error&) {
     }
-    thread.join();
   }
   void saw(const Happened& event) {
     switch (event.kind) {
@@ -104,7 +114,7 @@ struct Witness {
 
   Client client;
   std::thread thread;
-  std::atomic<bool> stop{false};
+  std::atomic<bool> stop{false}, watching{false};
   std::set<std::string> standing, known;
   std::vector<std::string> problems;
   std::uint64_t grants = 0;
@@ -128,6 +138,7 @@ bool settled(Client& client, std::chrono::seconds within) {
 TEST_CASE("ten thousand requests each end in one outcome while workers are killed frozen and started") {
   Yard yard;
   Witness witness(yard);
+  witness.begin();
   constexpr int total = 10'000;
   constexpr int threads = 16;
   std::atomic<int> next{0}, served{0}, wrong{0};
