@@ -2,20 +2,16 @@
 //
 // How the rules of PROTOCOL.md are kept here:
 // - A request is repeated with the same id until it is answered. When its session was over before this client
-// heard
-//   of it, or its worker refused or lost it, the client asks anew, as ID.1, ID.2 …
+//   heard of it, or its worker refused or lost it, the client asks anew, as ID.1, ID.2 …
 // - There is one link per worker endpoint, used by all sessions there and kept for later ones.
-// - The first call carries the ticket, as does every message until the worker has answered, so a session
-// costs no
-//   round trip of its own. Without a call the session is opened when half of the ticket's life has passed.
-// - A worker that does not answer `pulses` pulses is dead, and so is one that refuses the session. The broker
-// is
+// - The first call carries the ticket, as does every message until the worker has answered, so a session costs
+//   no round trip of its own. Without a call the session is opened when half of the ticket's life has passed.
+// - A worker that does not answer `pulses` pulses is dead, and so is one that refuses the session. The broker is
 //   asked for another (`failed=SESSION`), and calls of which no part was delivered are sent again, as long as
 //   the session may be reassigned. A worker that refused the ticket has done nothing: that costs no
 //   reassignment.
 // - A session held `apart`, or with direct=own, has no link: it is renewed and released through the broker,
-// cannot be
-//   called, and is not replaced.
+//   cannot be called, and is not replaced.
 // - A broker that is new or gone changes nothing for sessions that are held: their links live without it.
 
 #pragma once

@@ -90,12 +90,6 @@ class WellBehaved {
   std::thread calling_;
 };
 
-bool reaches(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + 60s;
-  while (!condition() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(5ms);
-  return condition();
-}
-
 std::map<std::string, std::uint64_t> counters(const BrokerProcess& broker) {
   std::map<std::string, std::uint64_t> all;
   const auto answer = Stranger(broker.clients).ask({encode(Status{})});
@@ -112,7 +106,7 @@ std::string nested(std::size_t depth) {
 TEST_CASE("garbage on every socket is answered and counted, and nobody else notices") {
   BrokerProcess broker;
   WellBehaved others(broker);
-  REQUIRE(reaches([&] { return others.good() >= 3; }));
+  REQUIRE(eventually(60s, [&] { return others.good() >= 3; }));
 
   std::mt19937_64 chance(2);
   for (const std::string& door : {broker.clients, broker.workers}) {
@@ -166,7 +160,7 @@ TEST_CASE("garbage on every socket is answered and counted, and nobody else noti
   }
 
   const int before = others.good();
-  CHECK(reaches([&] { return others.good() >= before + 3; }));
+  CHECK(eventually(60s, [&] { return others.good() >= before + 3; }));
   CHECK(others.bad() == 0);
   auto counted = counters(broker);
   CHECK(counted["garbled"] >= 600);

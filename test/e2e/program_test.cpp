@@ -7,8 +7,8 @@
 #include <fstream>
 #include <list>
 #include <sstream>
-#include <thread>
 
+#include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
 
 using namespace pointsman;
@@ -29,17 +29,6 @@ std::string lines(int count) {
   std::string text;
   for (int i = 0; i < count; ++i) text += "x\n";
   return text;
-}
-
-// Calls `holds` until it is true, for 20 seconds at most.
-template <class Condition>
-bool eventually(Condition holds) {
-  const auto until = std::chrono::steady_clock::now() + 20s;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::sleep_for(20ms);
-  }
-  return true;
 }
 
 // A broker and workers of this test alone.

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "clients/client.hpp"
+#include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
 
 using namespace pointsman;
@@ -22,16 +23,6 @@ namespace {
 
 constexpr int workers_count = 8;
 constexpr int slots = 2;
-
-// Looks every few milliseconds whether something has become true.
-bool eventually(std::chrono::milliseconds within, const std::function<bool()>& condition) {
-  const auto until = std::chrono::steady_clock::now() + within;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::sleep_for(5ms);  // between two looks at the condition
-  }
-  return true;
-}
 
 // A broker and workers as processes of their own, at fixed ipc addresses so that they can be restarted.
 struct Yard {
