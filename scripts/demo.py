@@ -15,6 +15,7 @@ FILES = 260
 FILES_PER_SESSION = 3
 PULSE, PULSES = 250, 3  # a worker that leaves so many signs of life unanswered, so many ms apart, is dead
 VICTIM = "gzip-a"
+LEASE = 3  # seconds; what a dead worker held is struck off after 2.2 of them at the latest
 
 # service: command, policy, workers as (name, weight, slots, copies)
 SERVICES = {
@@ -137,7 +138,7 @@ def furnish(house):
         control.ask({"op": "configure", "service": service, "policy": policy})
         for name, weight, slots, copies in workers:
             house.worker(name, "--service", service, "--weight", str(weight), "--slots", str(slots),
-                         "-n", str(copies), "--", *command)
+                         "-n", str(copies), "--lease", f"{LEASE}s", "--", *command)
     return control
 
 
@@ -230,7 +231,7 @@ def run(house):
     def services(figure):
         rows = control.ask({"op": "list", "of": "services"}).get("services", [])
         return sum(row.get(figure, 0) for row in rows)
-    until(lambda: services("used") == 0, 10, "no session is held any more, now that all clients are done")
+    until(lambda: services("used") == 0, 10 * LEASE, "no session is held any more, now that all clients are done")
     granted, taken = services("granted"), sum(len(client.grants) for client in clients)
     if granted != taken:
         problems.append(f"the broker counts {granted} grants, the clients {taken}")
