@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "clients/client.hpp"
+#include "test/e2e/eventually.hpp"
 #include "test/e2e/stranger.hpp"
 #include "workers/worker.hpp"
 

@@ -94,8 +94,8 @@ std::optional<Code> code_of(const std::function<void()>& what) {
 
 std::uint64_t used_slots(Client& client) {
   std::uint64_t used = 0;
-  for (const auto& row : std::get<Listing>(client.ask(List{.of = Subject::workers})).workers)
-    used += row.used;
+  const auto page = std::get<Listing>(client.ask(List{.of = Subject::workers}));
+  for (const auto& row : page.workers) used += row.used;
   return used;
 }
 
