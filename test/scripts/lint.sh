@@ -1,5 +1,5 @@
 #!/bin/sh
-# Shell scripts pass shellcheck; Python compiles. Exits with 77, which ctest counts as skipped, without shellcheck.
+# Shell scripts pass shellcheck; Python compiles; what begins with #! can be run. Exits with 77, which ctest counts as skipped, without shellcheck.
 set -eu
 cd "$(dirname "$0")/../.."
 PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 - <<'PYTHON'
@@ -7,6 +7,9 @@ import pathlib
 for file in [*pathlib.Path("scripts").rglob("*.py"), pathlib.Path("scripts/spawn"), *pathlib.Path("test").rglob("*.py")]:
     if "node_modules" not in file.parts:
         compile(file.read_text(), file, "exec")
+for file in [pathlib.Path(".ci/run"), *pathlib.Path("scripts").rglob("*")]:
+    if file.is_file() and "node_modules" not in file.parts and file.read_bytes().startswith(b"#!"):
+        assert file.stat().st_mode & 0o100, f"{file} begins with #! but cannot be run: chmod +x {file}"
 PYTHON
 command -v shellcheck >/dev/null || { echo "skipped: no shellcheck (scripts/setup --dev)"; exit 77; }
 shellcheck scripts/setup scripts/demo scripts/test scripts/shell/*.sh .ci/run test/*/*.sh
