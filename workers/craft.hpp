@@ -20,6 +20,7 @@ struct Workshop {
   Descriptors& descriptors;
   Driver* driver = nullptr;  // while there is one
   std::string name;          // of the worker
+  bool closing = false;      // the worker has left: commands that end now were asked to
   void say(const std::string& text) const;  // on stderr, unless quiet
 };
 

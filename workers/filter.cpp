@@ -223,6 +223,7 @@ void Filters::ended(Filter& filter, int status) {
   close_stream(filter.child.err);
   filter.child.pid = -1;
   filter.line.clear();
+  if (shop_.closing) return;
   const int exit = exit_code_of(status);
   const Duration pause = filter.backoff.pause(now());
   filter.start_at = now() + pause;

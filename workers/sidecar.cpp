@@ -202,6 +202,7 @@ void Sidecar::stop(bool at_once) {
 // The worker has left. The commands are asked to end, and made to after the grace.
 void Sidecar::end_children() {
   stopping_ = false;
+  shop_.closing = true;
   if (server_) server_->stop();
   processes_.signal_all(SIGTERM);
   const Instant end = now() + options_.grace;

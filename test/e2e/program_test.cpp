@@ -264,6 +264,7 @@ TEST_CASE("e2e program: exit code 130 on Ctrl-C, and the session is given back")
 TEST_CASE("e2e program: SIGTERM ends every party quietly") {
   House house;
   Process& worker = house.worker({"--service", "x", "--", "cat"});
+  Process& filter = house.worker({"--service", "z", "--filter", "--", "cat"});
   Process watcher({pointsman_program(), "watch"}, house.surroundings());
   Process waiter({pointsman_program(), "call", "y", "--absent", "--wait", "60s"}, house.surroundings());
   // Something has to happen once the watcher is there.
@@ -276,8 +277,11 @@ TEST_CASE("e2e program: SIGTERM ends every party quietly") {
     CHECK(process->wait(20s) == 143);
     CHECK_MESSAGE(process->err().empty(), process->err());
   }
-  worker.signal(SIGTERM);
-  CHECK(worker.wait(20s) == 0);
+  for (Process* process : {&worker, &filter}) {
+    process->signal(SIGTERM);
+    CHECK(process->wait(20s) == 0);
+    CHECK_MESSAGE(process->err().empty(), process->err());
+  }
   house.broker->signal(SIGTERM);
   CHECK(house.broker->wait(20s) == 0);
 }
