@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 #include "clients/program/duration.hpp"
 
@@ -12,17 +13,14 @@ namespace {
 
 constexpr std::uint64_t page_rows = 100;
 
-// Appends rows; those of sessions only if they are new, since a page may start over when the session that ended
-// the last one is gone. Says whether there were any.
-std::size_t append(Listing& all, Listing& page) {
+// Appends rows and says how many. A session that `seen` has is left out: pages may overlap when the session that
+// ended the last one is over. Numbers are no order: a broker lists adopted sessions where they arrived.
+std::size_t append(Listing& all, Listing& page, std::set<std::uint64_t>& seen) {
   const auto move = [](auto& to, auto& from) {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
     return from.size();
   };
-  if (!all.sessions.empty()) {
-    const std::uint64_t newest = all.sessions.back().session;
-    std::erase_if(page.sessions, [&](const SessionRow& row) { return row.session <= newest; });
-  }
+  std::erase_if(page.sessions, [&](const SessionRow& row) { return !seen.insert(row.session).second; });
   return move(all.services, page.services) + move(all.workers, page.workers) + move(all.sessions, page.sessions) +
          move(all.waiting, page.waiting);
 }
@@ -121,12 +119,13 @@ Table waiting(const std::vector<WaitingRow>& rows) {
 Or<Listing> gather(Client& client, const Context& context, List question, std::uint64_t limit) {
   constexpr int idle_max = 10;  // pages without a new row, before what is there has to do
   Listing all{.of = question.of};
+  std::set<std::uint64_t> seen;
   std::uint64_t rows = 0;
   int idle = 0;
   for (;;) {
     question.limit = limit == 0 ? page_rows : std::min(page_rows, limit - rows);
     auto page = ask<Listing>(client, question);
-    const std::size_t added = append(all, page);
+    const std::size_t added = append(all, page, seen);
     rows += added;
     idle = added == 0 ? idle + 1 : 0;
     all.next = page.next;
