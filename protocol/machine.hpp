@@ -15,6 +15,7 @@
 #include <variant>
 
 #include "protocol/frame.hpp"
+#include "protocol/key.hpp"
 #include "protocol/messages.hpp"
 
 namespace pointsman {
@@ -59,17 +60,19 @@ struct Address {
 // Nothing came until deadline(), or time just passed.
 struct Elapsed {};
 
-// A message came.
+// A message came. `key` is the one that the connection has proved to hold; none on a link without encryption.
 struct Received {
   Address from;
   Message message;
   Payload payload;
+  PublicKey key{};
 };
 
 // Something came that cannot be read as a message. It is answered and counted.
 struct Garbled {
   Address from;
   Fault fault;
+  PublicKey key{};
 };
 
 // The connection is gone, or its peer reads too slowly and its outbox overflowed. What was sent to it

@@ -61,7 +61,8 @@ inline std::vector<std::string> words_of_name(const std::string& path) {
 // Protocol headers that a core may include; they include only each other.
 inline const std::set<std::string> ground{
     "protocol/bytes.hpp",   "protocol/digest.hpp",  "protocol/direct_link.hpp", "protocol/fields.hpp",
-    "protocol/frame.hpp",   "protocol/handoff.hpp", "protocol/inspection.hpp",  "protocol/limits.hpp",
+    "protocol/allowed.hpp", "protocol/frame.hpp",   "protocol/handoff.hpp", "protocol/inspection.hpp",  "protocol/key.hpp",
+    "protocol/limits.hpp",
     "protocol/machine.hpp", "protocol/messages.hpp", "protocol/must.hpp",       "protocol/names.hpp",
     "protocol/tenure.hpp",  "protocol/ticket.hpp",  "protocol/utf8.hpp",        "protocol/words.hpp"};
 
