@@ -33,15 +33,16 @@ Driver::~Driver() { transport_.disconnect(peer_); }
 
 void Driver::turn(Instant until) {
   until = std::min(until, core_.deadline());
-  transport_.turn(until, [this](Incoming&& event) { incoming(std::move(event)); });
+  transport_.turn(until, [this](Incoming&& event) { take(std::move(event)); });
   if (core_.deadline() <= now()) tell(Elapsed{});
 }
 
-void Driver::incoming(Incoming&& event) {
+void Driver::take(Incoming&& event) {
   if (const auto* received = std::get_if<Received>(&event)) {
     // Of a connection that was replaced: its last words are too old to count.
     if (received->from.door == Door::broker && received->from.peer != peer_) return;
     if (trace_) std::fprintf(stderr, "%s\n", trace_line(*received, name_of).c_str());
+    handlers_.heard(*received);
   }
   if (const auto* gone = std::get_if<Gone>(&event); gone && gone->door == Door::broker && gone->peer != peer_) return;
   std::visit([this](auto&& e) { tell(std::move(e)); }, std::move(event));
@@ -65,6 +66,7 @@ void Driver::carry_out(Action&& action) {
   if (auto* send = std::get_if<Send>(&action)) {
     if (trace_) std::fprintf(stderr, "%s\n", trace_line(*send, name_of).c_str());
     if (send->to.door == Door::broker) send->to.peer = peer_;
+    handlers_.said(*send);
     transport_.send(*send);
   } else if (auto* serve = std::get_if<Serve>(&action)) {
     handlers_.serve(std::move(*serve));
@@ -74,6 +76,10 @@ void Driver::carry_out(Action&& action) {
     handlers_.enrolled(*enrolled);
   } else if (const auto* denied = std::get_if<Denied>(&action)) {
     handlers_.denied(*denied);
+  } else if (const auto* began = std::get_if<SessionBegan>(&action)) {
+    handlers_.began(*began);
+  } else if (const auto* over = std::get_if<SessionOver>(&action)) {
+    handlers_.over(*over);
   } else if (std::holds_alternative<Reconnect>(action)) {
     transport_.disconnect(peer_);
     peer_ = transport_.connect(Door::broker, broker_, {});

@@ -21,6 +21,10 @@ struct Handlers {
   std::function<void(const Abandoned&)> abandoned;
   std::function<void(const Enrolled&)> enrolled = [](const Enrolled&) {};
   std::function<void(const Denied&)> denied = [](const Denied&) {};
+  std::function<void(const SessionBegan&)> began = [](const SessionBegan&) {};
+  std::function<void(const SessionOver&)> over = [](const SessionOver&) {};
+  std::function<void(const Received&)> heard = [](const Received&) {};  // every message, before the core hears it
+  std::function<void(const Send&)> said = [](const Send&) {};           // every message, before it leaves
 };
 
 class Driver {
@@ -35,6 +39,9 @@ class Driver {
   // Hands messages to the core until one came, something else woke the transport, or it is `until`.
   void turn(Instant until);
 
+  // Takes what came by a transport that somebody else turns; what is for another driver is ignored.
+  void take(Incoming&& event);
+
   // Tells the core, and does what it says. Within a handler: afterwards.
   void tell(Event event);
 
@@ -43,9 +50,9 @@ class Driver {
 
   const std::optional<Done>& done() const { return done_; }
   const WorkerCore& core() const { return core_; }
+  std::uint64_t peer() const { return peer_; }  // the connection to the broker; another one after a loss
 
  private:
-  void incoming(Incoming&& event);
   void carry_out(Action&& action);
 
   Transport& transport_;
