@@ -256,6 +256,7 @@ void check_workers(const History& history, const Run& run, Verdict& verdict, Bla
       if (!worker.asking) worker.asked = entry.at;
       worker.asking = true;
     }
+    if (entry.what == "denied") worker.asking = false;
     if (entry.what == "enrolled") {
       worker.asking = false;
       worker.term = static_cast<Time>(entry.number("term_ms")) * 1000;
