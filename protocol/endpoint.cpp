@@ -109,8 +109,8 @@ std::string bindable(const std::string& endpoint, bool insecure) {
   if (!is_loopback(host) && !insecure) {
     reject(
         endpoint,
-        "other machines can reach this address, and the link is not encrypted; bind 127.0.0.1 or ipc://, or "
-        "allow it with --insecure where the network is trusted");
+        "other machines can reach this address, and the link is not encrypted; bind 127.0.0.1 or ipc://, encrypt with "
+        "--key, or allow it with --insecure where the network is trusted");
   }
   // libzmq looks names up for connections only, not to bind.
   if (host == "localhost") return std::string(tcp) + "127.0.0.1:" + std::string(port);

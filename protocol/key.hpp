@@ -1,7 +1,7 @@
 // PublicKey: the identity of a party, the public half of its CURVE key pair.
 //
-// A value of 32 bytes without allocation. Zero means that there is none: a link without encryption. Its text form
-// is Z85 (ZeroMQ RFC 32), 40 characters. Public keys are no secrets. Pure functions, thread safe.
+// A value of 32 bytes without allocation. Zero means that there is none: a link without encryption. Its text
+// form is Z85 (ZeroMQ RFC 32), 40 characters. Public keys are no secrets. Pure functions, thread safe.
 
 #pragma once
 
@@ -37,8 +37,8 @@ std::string to_z85(const PublicKey& key);
 // The key that `text` writes; nothing if it is not Z85 of 32 bytes, or of zeroes only.
 std::optional<PublicKey> key_from_z85(std::string_view text);
 
-// Any bytes as Z85 and back. `size` divides by 4, as does the number of bytes, 5 characters for 4 bytes; `to` has
-// room. For secrets, too: nothing is left elsewhere in memory. False if the characters are not Z85.
+// Any bytes as Z85 and back. `size` divides by 4, as does the number of bytes, 5 characters for 4 bytes; `to`
+// has room. For secrets, too: nothing is left elsewhere in memory. False if the characters are not Z85.
 void z85_encode(const std::uint8_t* bytes, std::size_t size, char* to);
 bool z85_decode(std::string_view text, std::uint8_t* to);
 

@@ -11,8 +11,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <csignal>
 #include <cstdlib>
+#include <cstring>
+#include <map>
 #include <mutex>
+#include <optional>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -32,6 +38,8 @@ namespace {
 
 constexpr int batch = 16;               // messages a socket and turn
 constexpr int sockets_max = 32 * 1024;  // of all transports of a process
+constexpr int zap_enforce_domain = 93;  // ZMQ_ZAP_ENFORCE_DOMAIN: known to libzmq 4.3, not to its header
+constexpr int enforced = 1;
 constexpr int farewell_ms = 100;        // for what was sent to leave when a socket is closed
 constexpr Duration broker_age = std::chrono::seconds(2);  // of what waits for a broker
 constexpr std::size_t copied_bytes = 4096;                // payload frames up to this are copied, not lent
@@ -42,24 +50,81 @@ constexpr std::size_t frames_max = limits::envelope_frames + 1 + limits::payload
 constexpr std::uint64_t stranger = 1ULL << 62;
 constexpr int listener_shift = 32;
 
+std::string_view view(const zmq::message_t& message) {
+  return {static_cast<const char*>(message.data()), message.size()};
+}
+
+// libzmq's context, and the thread that says who is let in. It is there before the first socket and outlives
+// the last: without its answer nobody is let in.
+class Context {
+ public:
+  Context() {
+    zmq.set(zmq::ctxopt::max_sockets, sockets_max);
+    door_ = zmq::socket_t(zmq, zmq::socket_type::router);
+    door_.set(zmq::sockopt::linger, 0);
+    door_.bind("inproc://zeromq.zap.01");
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_ = std::thread([this] { answer(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+  ~Context() {
+    zmq.shutdown();
+    thread_.join();
+  }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  zmq::context_t zmq{1};
+  Doorkeeper doorkeeper;
+
+ private:
+  bool receive(std::vector<std::string>& frames) {
+    frames.clear();
+    zmq::message_t frame;
+    do {
+      while (zmq_msg_recv(frame.handle(), door_.handle(), 0) < 0) {
+        if (zmq_errno() != EINTR) return false;
+      }
+      frames.emplace_back(view(frame));
+    } while (frame.more());
+    return true;
+  }
+
+  // A request is the routing id, an empty frame and the rest. It is answered exactly once: a second answer
+  // would end the process (libzmq asserts that it waits for one).
+  void answer() {
+    std::vector<std::string> frames;
+    while (receive(frames)) {
+      if (frames.size() < 2) continue;
+      const std::vector<std::string> reply = doorkeeper.answer({frames.begin() + 2, frames.end()});
+      frames.resize(2);
+      frames.insert(frames.end(), reply.begin(), reply.end());
+      for (std::size_t i = 0; i < frames.size(); ++i) {
+        zmq_send(door_.handle(), frames[i].data(), frames[i].size(), i + 1 < frames.size() ? ZMQ_SNDMORE : 0);
+      }
+    }
+    door_.close();
+  }
+
+  zmq::socket_t door_;
+  std::thread thread_;
+};
+
 // One context a process, for all its transports: libsodium's clean-up when a context ends disturbs others.
-std::shared_ptr<zmq::context_t> process_context() {
+std::shared_ptr<Context> process_context() {
   static std::mutex mutex;
-  static std::weak_ptr<zmq::context_t> shared;
+  static std::weak_ptr<Context> shared;
   const std::lock_guard lock(mutex);
   auto context = shared.lock();
   if (!context) {
     // ROUTER takes its first automatic routing id from rand(), and whoever can guess it can squat on it.
     std::srand(static_cast<unsigned>(random_number()));
-    context = std::make_shared<zmq::context_t>(1);
-    context->set(zmq::ctxopt::max_sockets, sockets_max);
+    context = std::make_shared<Context>();
     shared = context;
   }
   return context;
-}
-
-std::string_view view(const zmq::message_t& message) {
-  return {static_cast<const char*>(message.data()), message.size()};
 }
 
 Frame adopt(zmq::message_t&& message) {
@@ -82,15 +147,51 @@ zmq::message_t lend(const Frame& frame) {
   return message;
 }
 
+// Both ends of an encrypted connection. libzmq keeps copies of the secret.
+void encrypt(zmq::socket_t& socket, const Guard& guard) {
+  socket.set(zmq::sockopt::curve_server, true);
+  MUST(zmq_setsockopt(socket.handle(), ZMQ_CURVE_SECRETKEY, guard.own->secret.data(), Secret::size) == 0);
+}
+
+void encrypt(zmq::socket_t& socket, const Credentials& credentials) {
+  const KeyPair& own = *credentials.own;
+  MUST(zmq_setsockopt(socket.handle(), ZMQ_CURVE_SERVERKEY, credentials.server.bytes.data(), 32) == 0);
+  MUST(zmq_setsockopt(socket.handle(), ZMQ_CURVE_PUBLICKEY, own.key.bytes.data(), 32) == 0);
+  MUST(zmq_setsockopt(socket.handle(), ZMQ_CURVE_SECRETKEY, own.secret.data(), Secret::size) == 0);
+}
+
+// What an event of libzmq's monitor says of a connection; nothing for those that say nothing new.
+std::optional<Handshake> read_handshake(std::uint64_t peer, std::uint16_t event, std::uint32_t value,
+                                        const Credentials& credentials) {
+  using Result = Handshake::Result;
+  switch (event) {
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: return Handshake{.peer = peer};
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+      if (value == 500) return explain_handshake(peer, Result::full, credentials);
+      return explain_handshake(peer, Result::refused, credentials);
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+      if (value != ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) return std::nullopt;
+      return explain_handshake(peer, Result::unlike, credentials);
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+      if (!credentials.own) return std::nullopt;
+      return explain_handshake(peer, Result::broken, credentials);
+    default: return std::nullopt;
+  }
+}
+
 // One zmq socket.
 class Line {
  public:
-  Line(zmq::context_t& context, bool listener, Door door, std::uint64_t number, const TransportLimits& limits)
+  Line(Context& context, bool listener, Door door, std::uint64_t number, const TransportLimits& limits,
+       const GateRule& rule, std::function<void()> ring)
       : listener_(listener),
         door_(door),
         number_(number),
         limits_(limits),
-        socket_(context, listener ? zmq::socket_type::router : zmq::socket_type::dealer),
+        rule_(rule),
+        doorkeeper_(context.doorkeeper),
+        domain_(doorkeeper_.open(door, rule, std::move(ring))),
+        socket_(context.zmq, listener ? zmq::socket_type::router : zmq::socket_type::dealer),
         outboxes_({limits.outbox, limits.outbox_bytes, door == Door::broker ? broker_age : Duration::max()},
                   [this](std::uint64_t peer, std::string_view envelope, std::string_view body,
                          const Payload& payload) { return transmit(peer, envelope, body, payload); }) {
@@ -99,7 +200,9 @@ class Line {
     socket_.set(zmq::sockopt::sndhwm, limits.send_queue);
     socket_.set(zmq::sockopt::rcvhwm, limits.receive_queue);
     socket_.set(zmq::sockopt::handshake_ivl, limits.handshake_ms);
-    socket_.set(zmq::sockopt::zap_domain, "pointsman");  // so that ZMTP 1 and 2 are not spoken
+    // So that ZMTP 1 and 2 are not spoken, and nobody is let in whom the doorkeeper has not seen.
+    socket_.set(zmq::sockopt::zap_domain, domain_);
+    MUST(zmq_setsockopt(socket_.handle(), zap_enforce_domain, &enforced, sizeof enforced) == 0);
     socket_.set(zmq::sockopt::tcp_keepalive, 1);
     socket_.set(zmq::sockopt::tcp_keepalive_idle, 10);
     socket_.set(zmq::sockopt::tcp_keepalive_intvl, 5);
@@ -113,19 +216,44 @@ class Line {
       socket_.set(zmq::sockopt::reconnect_ivl_max, 2000);
     }
   }
-  ~Line() { socket_.set(zmq::sockopt::linger, farewell_ms); }  // bounded, so nothing ever hangs on it
+  ~Line() {
+    socket_.set(zmq::sockopt::linger, farewell_ms);  // bounded, so nothing ever hangs on it
+    if (monitor_) zmq_socket_monitor(socket_.handle(), nullptr, 0);
+    doorkeeper_.close(domain_);
+  }
   Line(const Line&) = delete;
   Line& operator=(const Line&) = delete;
 
   zmq::socket_t& socket() { return socket_; }
+  const std::string& domain() const { return domain_; }
+  bool secured() const { return rule_.secured; }
+
+  void secure(const Guard& guard) { encrypt(socket_, guard); }
+  void secure(const Credentials& credentials) {
+    credentials_ = credentials;
+    if (credentials.own) encrypt(socket_, credentials);
+  }
+  void allow(const std::shared_ptr<const AllowedKeys>& allowed) {
+    allowed_ = allowed;
+    doorkeeper_.allow(domain_, allowed);
+  }
+  std::uint64_t dropped() const { return dropped_; }
+
+  // Opens a monitor of the handshakes.
+  void monitor(Context& context);
+  // The next handshake that was told, if there is one.
+  std::optional<Handshake> handshake();
+  int monitor_descriptor() const { return monitor_ ? monitor_.get(zmq::sockopt::fd) : -1; }
+
   void owns(const std::string& endpoint) { path_ = OwnedPath(endpoint); }
   int descriptor() const { return socket_.get(zmq::sockopt::fd); }
   Door door() const { return door_; }
   std::uint64_t number() const { return number_; }
   Outboxes& outboxes() { return outboxes_; }
 
-  // The next message, if there is one.
-  bool receive(Incoming& out);
+  // Takes the next message, if there is one.
+  enum class Taken : std::uint8_t { nothing, dropped, message };
+  Taken receive(Incoming& out);
 
   // Kept by the transport.
   bool pending = false;  // to be looked at before the next wait,
@@ -134,6 +262,7 @@ class Line {
   bool closed = false;
 
  private:
+  std::size_t read(zmq::message_t& first);
   void finish(Incoming& message) const;
   std::uint64_t peer_of(std::string_view routing_id);
   bool routing_id_of(std::uint64_t peer, std::string& out) const;
@@ -145,7 +274,15 @@ class Line {
   const Door door_;
   const std::uint64_t number_;
   const TransportLimits limits_;
+  const GateRule rule_;
+  Doorkeeper& doorkeeper_;
+  const std::string domain_;
   zmq::socket_t socket_;
+  zmq::socket_t monitor_;
+  Credentials credentials_;                     // of a connection
+  std::shared_ptr<const AllowedKeys> allowed_;  // of a listener
+  PublicKey key_;                               // that the message which is read came under
+  std::uint64_t dropped_ = 0;
   OwnedPath path_;
   Outboxes outboxes_;
   std::array<std::string, 64> strangers_;  // routing ids of the newest, to answer them
@@ -154,15 +291,31 @@ class Line {
   std::vector<Frame> frames_;  // of the message that is read, without the routing id; reused
 };
 
-bool Line::receive(Incoming& out) {
+Line::Taken Line::receive(Incoming& out) {
   zmq::message_t first;
-  for (;;) {
-    if (zmq_msg_recv(first.handle(), socket_.handle(), ZMQ_DONTWAIT) >= 0) break;
-    if (zmq_errno() != EINTR) return false;
+  while (zmq_msg_recv(first.handle(), socket_.handle(), ZMQ_DONTWAIT) < 0) {
+    if (zmq_errno() != EINTR) return Taken::nothing;
   }
   const std::uint64_t peer = listener_ ? peer_of(view(first)) : number_;
+  const std::size_t seen = read(first);
+  // A key that was taken away, or that nobody proved: nobody looks at what it sent.
+  if (rule_.secured && (key_.none() || judge_key(rule_, allowed_.get(), key_) != Entry::admitted)) {
+    ++dropped_;
+    frames_.clear();
+    return Taken::dropped;
+  }
+  out = understand({.door = door_, .peer = peer}, frames_, seen, limits_);
+  frames_.clear();
+  finish(out);
+  return Taken::message;
+}
+
+// The frames of one message, without the routing id, and the key that it came under. Returns how many there
+// were.
+std::size_t Line::read(zmq::message_t& first) {
   bool more = first.more();
   frames_.clear();
+  key_ = credentials_.own ? credentials_.server : PublicKey{};
   if (!listener_) frames_.push_back(adopt(std::move(first)));
   std::size_t seen = frames_.size();
   // The rest of a message is there when its first frame is.
@@ -173,25 +326,52 @@ bool Line::receive(Incoming& out) {
       break;
     }
     more = frame.more();
+    // Not of the routing id's frame: libzmq loses it there when it was polled for.
+    if (seen == 0 && rule_.secured) {
+      const char* proved = zmq_msg_gets(frame.handle(), "User-Id");
+      if (proved != nullptr) key_ = key_from_z85(proved).value_or(PublicKey{});
+    }
     ++seen;
     if (frames_.size() < frames_max) frames_.push_back(adopt(std::move(frame)));
   }
-  out = understand({.door = door_, .peer = peer}, frames_, seen, limits_);
-  frames_.clear();
-  finish(out);
-  return true;
+  return seen;
+}
+
+void Line::monitor(Context& context) {
+  const std::string where = "inproc://" + domain_;
+  constexpr int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                         ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+  MUST(zmq_socket_monitor(socket_.handle(), where.c_str(), events) == 0);
+  monitor_ = zmq::socket_t(context.zmq, zmq::socket_type::pair);
+  monitor_.set(zmq::sockopt::linger, 0);
+  monitor_.connect(where);
+}
+
+std::optional<Handshake> Line::handshake() {
+  zmq::message_t head, where;
+  while (zmq_msg_recv(head.handle(), monitor_.handle(), ZMQ_DONTWAIT) >= 0) {
+    if (!head.more() || zmq_msg_recv(where.handle(), monitor_.handle(), 0) < 0 || head.size() < 6) continue;
+    std::uint16_t event = 0;
+    std::uint32_t value = 0;
+    std::memcpy(&event, head.data(), sizeof event);
+    std::memcpy(&value, static_cast<const char*>(head.data()) + sizeof event, sizeof value);
+    if (auto told = read_handshake(number_, event, value, credentials_)) return told;
+  }
+  return std::nullopt;
 }
 
 // What understand() cannot know.
 void Line::finish(Incoming& message) const {
   auto* received = std::get_if<Received>(&message);
+  (received != nullptr ? received->key : std::get<Garbled>(message).key) = key_;
   Address& from = received != nullptr ? received->from : std::get<Garbled>(message).from;
   // An envelope is only for listeners to keep: a connection has one peer, which knows the way.
   if (!listener_) from.envelope.clear();
   if (received != nullptr && (from.peer & stranger) != 0) {
     message = Garbled{std::move(from),
                       {.code = Code::bad_message,
-                       .reason = "the socket has a routing id (identity) of its own choice; leave it unset"}};
+                       .reason = "the socket has a routing id (identity) of its own choice; leave it unset"},
+                      key_};
   }
 }
 
@@ -287,8 +467,9 @@ TransportLimits direct_limits() {
 }
 
 struct Transport::Inside {
-  std::shared_ptr<zmq::context_t> context = process_context();
+  std::shared_ptr<Context> context = process_context();
   Poller poller;
+  std::atomic<bool> turned{false};  // somebody was, since it was last told
   std::unordered_map<std::uint64_t, std::shared_ptr<Line>> lines;
   std::uint64_t listeners = 0;
   std::uint64_t connections = 0;
@@ -296,11 +477,21 @@ struct Transport::Inside {
   std::vector<std::uint64_t> waiting;  // lines with something in their outboxes
   std::vector<std::uint64_t> visited;  // reused
   std::vector<Gone> gone;              // to be told
+  std::vector<Handshake> handshakes;   // to be told
   std::string body;                    // reused
+  std::shared_ptr<const AllowedKeys> allowed;
+  std::function<void(const Handshake&)> on_handshake;
+  std::function<void(const Turned&)> on_turned;
+  std::map<std::uint64_t, std::shared_ptr<Line>> guarded;  // the listeners that encrypt
 
-  std::shared_ptr<Line> open(bool listener, Door door, std::uint64_t number, const TransportLimits& limits) {
+  std::shared_ptr<Line> open(bool listener, Door door, std::uint64_t number, const TransportLimits& limits,
+                             const GateRule& rule) {
+    const auto ring = [this] {
+      turned = true;
+      poller.wake();
+    };
     try {
-      return std::make_shared<Line>(*context, listener, door, number, limits);
+      return std::make_shared<Line>(*context, listener, door, number, limits, rule, ring);
     } catch (const zmq::error_t& error) {
       throw TransportError(std::string("cannot make a socket: ") + error.what() + "; raise `ulimit -n`");
     }
@@ -313,6 +504,27 @@ struct Transport::Inside {
       mark(*raw);
     });
     mark(*line);
+  }
+
+  void watch_handshakes(const std::shared_ptr<Line>& line) {
+    const auto look = [this, raw = line.get()] {
+      while (auto told = raw->handshake()) handshakes.push_back(*std::move(told));
+    };
+    poller.watch(line->monitor_descriptor(), look);
+    look();  // it says nothing of later events before somebody has looked once
+  }
+
+  // Those who shook hands, and those who were turned away.
+  void tell_arrivals() {
+    for (const Handshake& told : std::exchange(handshakes, {})) {
+      if (on_handshake && lines.contains(told.peer)) on_handshake(told);
+    }
+    if (!turned.exchange(false)) return;
+    for (const auto& [number, line] : guarded) {
+      for (const Turned& told : context->doorkeeper.take(line->domain())) {
+        if (on_turned) on_turned(told);
+      }
+    }
   }
 
   void mark(Line& line) {
@@ -341,9 +553,11 @@ struct Transport::Inside {
       line->pending = line->hot = false;
       int count = 0;
       Incoming message;
-      while (count < batch && !line->closed && line->receive(message)) {
+      while (count < batch && !line->closed) {
+        const Line::Taken taken = line->receive(message);
+        if (taken == Line::Taken::nothing) break;
         ++count;
-        sink(std::move(message));
+        if (taken == Line::Taken::message) sink(std::move(message));
       }
       any |= count > 0;
       if (count < batch || line->closed) continue;
@@ -381,32 +595,43 @@ Transport::Transport() : inside_(std::make_unique<Inside>()) {}
 Transport::~Transport() = default;
 
 std::string Transport::listen(Door door, const std::string& endpoint, const TransportLimits& limits,
-                              bool insecure) {
-  const std::string wanted = bindable(endpoint, insecure);
+                              bool insecure, const Guard& guard) {
+  const bool secured = guard.own != nullptr;
+  const std::string wanted = bindable(endpoint, insecure || secured);
   raise_descriptor_limit();
-  const auto line = inside_->open(true, door, ++inside_->listeners << listener_shift, limits);
+  const auto line = inside_->open(true, door, ++inside_->listeners << listener_shift, limits,
+                                  {.secured = secured, .strangers = guard.strangers, .roles = guard.roles});
   try {
+    if (secured) {
+      line->secure(guard);
+      line->allow(inside_->allowed);
+    }
     if (wanted.find('[') != std::string::npos) line->socket().set(zmq::sockopt::ipv6, true);
     line->socket().bind(wanted);
   } catch (const zmq::error_t& error) {
     throw TransportError(problem_of(endpoint, error));
   }
   inside_->keep(line);
+  if (secured) inside_->guarded.emplace(line->number(), line);
   const std::string bound = line->socket().get(zmq::sockopt::last_endpoint);
   if (wanted != "ipc://*") line->owns(bound);  // that one libzmq removes by itself
   return bound;
 }
 
-std::uint64_t Transport::connect(Door door, const std::string& endpoint, const TransportLimits& limits) {
+std::uint64_t Transport::connect(Door door, const std::string& endpoint, const TransportLimits& limits,
+                                 const Credentials& credentials) {
   const std::string wanted = connectable(endpoint);
-  const auto line = inside_->open(false, door, ++inside_->connections, limits);
+  const auto line = inside_->open(false, door, ++inside_->connections, limits, {});
   try {
+    line->secure(credentials);
+    if (door == Door::broker) line->monitor(*inside_->context);
     if (wanted.find('[') != std::string::npos) line->socket().set(zmq::sockopt::ipv6, true);
     line->socket().connect(wanted);
   } catch (const zmq::error_t& error) {
     throw TransportError(problem_of(endpoint, error));
   }
   inside_->keep(line);
+  if (line->monitor_descriptor() >= 0) inside_->watch_handshakes(line);
   return line->number();
 }
 
@@ -415,7 +640,34 @@ void Transport::disconnect(std::uint64_t peer) {
   if (!line) return;
   line->closed = true;
   inside_->poller.unwatch(line->descriptor());
+  if (const int monitor = line->monitor_descriptor(); monitor >= 0) inside_->poller.unwatch(monitor);
   inside_->lines.erase(peer);
+}
+
+void Transport::allow(std::shared_ptr<const AllowedKeys> allowed) {
+  inside_->allowed = std::move(allowed);
+  for (const auto& [number, line] : inside_->guarded) line->allow(inside_->allowed);
+}
+
+void Transport::on_handshake(std::function<void(const Handshake&)> told) {
+  inside_->on_handshake = std::move(told);
+}
+void Transport::on_turned(std::function<void(const Turned&)> told) { inside_->on_turned = std::move(told); }
+
+EntryCounts Transport::entries(Door door) const {
+  EntryCounts sum{};
+  for (const auto& [number, line] : inside_->guarded) {
+    if (line->door() != door) continue;
+    const EntryCounts counts = inside_->context->doorkeeper.counts(line->domain());
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += counts[i];
+  }
+  return sum;
+}
+
+std::uint64_t Transport::dropped() const {
+  std::uint64_t sum = 0;
+  for (const auto& [number, line] : inside_->guarded) sum += line->dropped();
+  return sum;
 }
 
 bool Transport::turn(Instant until, const std::function<void(Incoming&&)>& sink) {
@@ -427,6 +679,7 @@ bool Transport::turn(Instant until, const std::function<void(Incoming&&)>& sink)
   const Instant next = in.flush();
   const bool busy = in.visit(sink) || !told.empty() || !in.gone.empty();
   in.poller.wait(busy ? Instant{} : std::min(until, next));
+  in.tell_arrivals();
   if (!busy) in.visit(sink);
   return !in.gone.empty() || in.more_to_read();
 }

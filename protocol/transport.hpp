@@ -1,6 +1,11 @@
 // Transport: sockets, time, signals. The one file whose source includes zmq, and the shell that drives any
 // core.
 //
+// A listener with a key pair encrypts (CURVE) and lets in only keys that allow() named and that have a role
+// for it; nothing of anybody else reaches the decoder. Every message then carries the key that was proved. A
+// key that is taken away loses effect at once: what comes from it is dropped unread, also on connections that
+// stand.
+//
 // A message is: return envelope, body, payload frames. On a listener (ROUTER) everything up to and including
 // the first empty frame is the envelope and is echoed in front of the answer; where there is no empty frame
 // the first frame is the body. So REQ, REQ with CORRELATE and RELAXED, and bare DEALER peers all work. A
@@ -20,6 +25,9 @@
 #include <string>
 #include <variant>
 
+#include "protocol/doorkeeper.hpp"
+#include "protocol/handshake.hpp"
+#include "protocol/keyfile.hpp"
 #include "protocol/machine.hpp"
 #include "protocol/system.hpp"
 
@@ -48,6 +56,13 @@ struct TransportLimits {
 // The bounds of a direct link, between a client and a worker.
 TransportLimits direct_limits();
 
+// What a listener asks of those who come. Without `own` it does not encrypt, and everybody is let in.
+struct Guard {
+  SharedKeyPair own;
+  Roles roles;             // a key needs one of them
+  bool strangers = false;  // or none: any key is let in, and what it brings is looked at by somebody else
+};
+
 using Incoming = std::variant<Received, Garbled, Gone>;
 
 class Transport {
@@ -58,18 +73,31 @@ class Transport {
   Transport& operator=(const Transport&) = delete;
 
   // Binds a ROUTER and returns the endpoint that it really has (`tcp://127.0.0.1:*` gets a port). Refuses
-  // schemes other than tcp and ipc, and tcp that is not loopback unless `insecure`.
+  // schemes other than tcp and ipc, and tcp that is not loopback unless it encrypts or `insecure`.
   std::string listen(Door door, const std::string& endpoint, const TransportLimits& limits,
-                     bool insecure = false);
+                     bool insecure = false, const Guard& guard = {});
 
   // Connects a DEALER and returns its peer number, for Address::peer. Never blocks; what is sent before the
   // connection stands waits in the outbox. Throws for what can never be connected to: where the endpoint came
   // from a peer, catch that.
-  std::uint64_t connect(Door door, const std::string& endpoint, const TransportLimits& limits);
+  std::uint64_t connect(Door door, const std::string& endpoint, const TransportLimits& limits,
+                        const Credentials& credentials = {});
 
   // Closes one connection made by connect(). What was sent before has 100 ms to leave; what waited in the
   // outbox is dropped.
   void disconnect(std::uint64_t peer);
+
+  // From now on these keys are let in by listeners that encrypt; before the first call none is.
+  void allow(std::shared_ptr<const AllowedKeys> allowed);
+
+  // Calls these in turn(): for the handshakes of connections through Door::broker, and for everybody whom a
+  // listener turned away (of many at a time only the first are told, all are counted).
+  void on_handshake(std::function<void(const Handshake&)> told);
+  void on_turned(std::function<void(const Turned&)> told);
+
+  // Who was let in and turned away by all listeners of a door, and the messages of keys that were taken away.
+  EntryCounts entries(Door door) const;
+  std::uint64_t dropped() const;
 
   // Waits until `until`, a message, a watched descriptor or wake(). Messages go to `sink`, at most 16 a
   // socket and turn; the handlers of readable watched descriptors are called. Both may use the transport,

@@ -1,0 +1,42 @@
+// Handshake: how a connection got on with its listener, and what to do when it did not.
+//
+// Values and pure functions.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "protocol/keyfile.hpp"
+
+namespace pointsman {
+
+// How a connection shows who it is, and whom it talks to. Without `own` it does not encrypt.
+struct Credentials {
+  SharedKeyPair own;
+  PublicKey server;
+};
+
+struct Handshake {
+  enum class Result : std::uint8_t {
+    done,
+    refused,  // the listener does not let this key in
+    full,     // the key has all connections of its quota
+    unlike,   // one side encrypts and the other does not
+    broken,   // the listener hung up meanwhile, as it does when it has another key than expected
+  };
+  std::uint64_t peer = 0;
+  Result result = Result::done;
+  std::string reason;  // empty when done, as is the remedy
+  std::string remedy;
+
+  // libzmq gives such a connection up; only a new one could do better. Others are tried again.
+  bool final() const {
+    return result == Result::refused || result == Result::full || result == Result::unlike;
+  }
+};
+
+// With the reason and the remedy, for whoever runs the connecting program.
+Handshake explain_handshake(std::uint64_t peer, Handshake::Result result, const Credentials& credentials);
+
+}  // namespace pointsman
