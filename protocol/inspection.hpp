@@ -165,6 +165,8 @@ struct WorkerRow {
   std::uint64_t completed = 0;
   Milliseconds busy_ms{0};  // total time of its sessions that are over
   std::uint64_t lease = 0;
+  std::uint64_t tickets_refused = 0;  // since its start
+  std::string by;           // name of the key that it registered with
 
   static constexpr auto fields() {
     constexpr auto any = limits::number;
@@ -180,7 +182,9 @@ struct WorkerRow {
                       may("age_ms", &WorkerRow::age_ms, 0, any), may("granted", &WorkerRow::granted, 0, any),
                       may("completed", &WorkerRow::completed, 0, any),
                       may("busy_ms", &WorkerRow::busy_ms, 0, any),
-                      may("lease", &WorkerRow::lease, 0, any)};
+                      may("lease", &WorkerRow::lease, 0, any),
+                      may("tickets_refused", &WorkerRow::tickets_refused, 0, any),
+                      may("by", &WorkerRow::by, 0, limits::name)};
   }
   friend bool operator==(const WorkerRow&, const WorkerRow&) = default;
 };
@@ -193,6 +197,7 @@ struct SessionRow {
   std::string id;
   State state = State::reserved;
   Milliseconds age_ms{0};  // since it was granted
+  std::string by;          // name of its client's key
 
   static constexpr auto fields() {
     return std::tuple{need("session", &SessionRow::session, 1, limits::number),
@@ -200,7 +205,8 @@ struct SessionRow {
                       may("worker", &SessionRow::worker, 0, limits::name),
                       may("client", &SessionRow::client, 0, limits::name),
                       may("id", &SessionRow::id, 0, limits::name), may("state", &SessionRow::state, 0, 0),
-                      may("age_ms", &SessionRow::age_ms, 0, limits::number)};
+                      may("age_ms", &SessionRow::age_ms, 0, limits::number),
+                      may("by", &SessionRow::by, 0, limits::name)};
   }
   friend bool operator==(const SessionRow&, const SessionRow&) = default;
 };
@@ -213,6 +219,7 @@ struct WaitingRow {
   std::uint64_t position = 0;
   Milliseconds waited_ms{0};
   Milliseconds left_ms{0};  // until it times out
+  std::string by;           // name of its client's key
 
   static constexpr auto fields() {
     return std::tuple{need("id", &WaitingRow::id, 1, limits::name),
@@ -221,7 +228,8 @@ struct WaitingRow {
                       may("priority", &WaitingRow::priority, 0, limits::priority),
                       may("position", &WaitingRow::position, 0, limits::number),
                       may("waited_ms", &WaitingRow::waited_ms, 0, limits::number),
-                      may("left_ms", &WaitingRow::left_ms, 0, limits::number)};
+                      may("left_ms", &WaitingRow::left_ms, 0, limits::number),
+                      may("by", &WaitingRow::by, 0, limits::name)};
   }
   friend bool operator==(const WaitingRow&, const WaitingRow&) = default;
 };

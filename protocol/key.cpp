@@ -51,6 +51,17 @@ std::string to_z85(const PublicKey& key) {
   return text;
 }
 
+Bytes bytes_of(const PublicKey& key) {
+  if (key.none()) return {};
+  return {std::string(reinterpret_cast<const char*>(key.bytes.data()), key.bytes.size())};
+}
+
+PublicKey key_of(const Bytes& bytes) {
+  PublicKey key;
+  if (bytes.data.size() == key.bytes.size()) std::memcpy(key.bytes.data(), bytes.data.data(), key.bytes.size());
+  return key;
+}
+
 std::optional<PublicKey> key_from_z85(std::string_view text) {
   PublicKey key;
   if (text.size() != key_text_size || !z85_decode(text, key.bytes.data()) || key.none()) return std::nullopt;

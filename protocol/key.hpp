@@ -16,6 +16,8 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/bytes.hpp"
+
 namespace pointsman {
 
 struct PublicKey {
@@ -36,6 +38,10 @@ std::string to_z85(const PublicKey& key);
 
 // The key that `text` writes; nothing if it is not Z85 of 32 bytes, or of zeroes only.
 std::optional<PublicKey> key_from_z85(std::string_view text);
+
+// As a field of a message: 32 bytes, or none of no key; and back, no key if it is not that long.
+Bytes bytes_of(const PublicKey& key);
+PublicKey key_of(const Bytes& bytes);
 
 // Any bytes as Z85 and back. `size` divides by 4, as does the number of bytes, 5 characters for 4 bytes; `to`
 // has room. For secrets, too: nothing is left elsewhere in memory. False if the characters are not Z85.

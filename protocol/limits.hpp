@@ -17,6 +17,7 @@ inline constexpr std::size_t text = 1024;     // reasons and remedies
 inline constexpr std::size_t detail = 8192;   // the end of a failed program's stderr
 inline constexpr std::size_t ticket = 512;    // a sealed ticket
 inline constexpr std::size_t key = 64;        // keys, binary or Z85
+inline constexpr std::size_t key_bytes = 32;  // a public key, binary
 
 // Counts.
 inline constexpr std::size_t payload_frames = 64;

@@ -38,13 +38,15 @@ struct Held {
   std::string service;
   std::string client;
   std::string id;
+  Bytes key;          // the client's public key; empty: it has none
   bool open = false;  // false: assigned, nobody came yet
 
   static constexpr auto fields() {
     return std::tuple{need("session", &Held::session, 1, limits::number),
                       need("service", &Held::service, 1, limits::name),
                       may("client", &Held::client, 0, limits::name),
-                      may("id", &Held::id, 0, limits::name), flag("open", &Held::open)};
+                      may("id", &Held::id, 0, limits::name), may("key", &Held::key, 0, limits::key_bytes),
+                      flag("open", &Held::open)};
   }
   friend bool operator==(const Held&, const Held&) = default;
 };
@@ -81,6 +83,18 @@ struct Register {
   friend bool operator==(const Register&, const Register&) = default;
 };
 
+// How many tickets a worker has refused for one reason since its start.
+struct RefusedTickets {
+  Code code = Code::bad_ticket;
+  std::uint64_t count = 0;
+
+  static constexpr auto fields() {
+    return std::tuple{need("code", &RefusedTickets::code, 0, 0),
+                      may("count", &RefusedTickets::count, 0, limits::number)};
+  }
+  friend bool operator==(const RefusedTickets&, const RefusedTickets&) = default;
+};
+
 // Renews the lease and says how things are: absolute figures, so a lost one does no harm.
 struct Heartbeat {
   static constexpr std::string_view op = "heartbeat";
@@ -94,6 +108,7 @@ struct Heartbeat {
   std::uint64_t completed = 0; // sessions that were opened and are over, since the worker's start
   Milliseconds busy_ms{0};     // their total time
   bool draining = false;
+  std::vector<RefusedTickets> refused;
 
   static constexpr auto fields() {
     constexpr auto any = limits::number;
@@ -103,7 +118,8 @@ struct Heartbeat {
                       may("reported", &Heartbeat::reported, 0, any),
                       may("progress", &Heartbeat::progress, 0, any),
                       may("completed", &Heartbeat::completed, 0, any),
-                      may("busy_ms", &Heartbeat::busy_ms, 0, any), flag("draining", &Heartbeat::draining)};
+                      may("busy_ms", &Heartbeat::busy_ms, 0, any), flag("draining", &Heartbeat::draining),
+                      may("refused", &Heartbeat::refused, 0, limits::services)};
   }
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
@@ -219,6 +235,7 @@ struct Assignment {
   std::string service;
   std::string client;
   std::string id;
+  Bytes key;                // its public key; empty: it has none
   Milliseconds ttl_ms{0};   // it comes within this, or not at all
   Milliseconds term_ms{0};  // of the session, from when it comes
 
@@ -227,6 +244,7 @@ struct Assignment {
                       need("service", &Assignment::service, 1, limits::name),
                       may("client", &Assignment::client, 0, limits::name),
                       may("id", &Assignment::id, 0, limits::name),
+                      may("key", &Assignment::key, 0, limits::key_bytes),
                       may("ttl_ms", &Assignment::ttl_ms, 0, limits::day_ms),
                       may("term_ms", &Assignment::term_ms, 0, limits::day_ms)};
   }

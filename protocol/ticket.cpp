@@ -2,6 +2,8 @@
 #include "protocol/ticket.hpp"
 
 #include <sodium.h>
+
+#include <cstring>
 #include <utility>
 
 #include "protocol/must.hpp"
@@ -10,11 +12,12 @@ namespace pointsman {
 
 namespace {
 
-constexpr char version = 1;
+constexpr char version = 2;
 constexpr char keyed_blake2b_256 = 1;
 constexpr std::size_t head_bytes = 2;
 constexpr std::size_t fields = 8;
-constexpr std::size_t sealed_part = head_bytes + 8 * fields;
+constexpr std::size_t key_at = head_bytes + 8 * fields;
+constexpr std::size_t sealed_part = key_at + sizeof(PublicKey);
 constexpr std::size_t tag_bytes = 32;
 constexpr std::size_t ticket_bytes = sealed_part + tag_bytes;
 constexpr std::size_t key_bytes = 32;
@@ -71,6 +74,7 @@ Bytes seal(const Ticket& ticket, const Bytes& key) {
         static_cast<std::uint64_t>(ticket.term_ms.count())}) {
     put(out, value);
   }
+  out.append(reinterpret_cast<const char*>(ticket.key.bytes.data()), ticket.key.bytes.size());
   out += hash(out, key.data);
   return {std::move(out)};
 }
@@ -92,6 +96,7 @@ std::optional<Ticket> unseal(const Bytes& sealed, const Bytes& key) {
   ticket.issued_ms = Milliseconds(static_cast<std::int64_t>(next()));
   ticket.ttl_ms = Milliseconds(static_cast<std::int64_t>(next()));
   ticket.term_ms = Milliseconds(static_cast<std::int64_t>(next()));
+  std::memcpy(ticket.key.bytes.data(), text.data() + key_at, ticket.key.bytes.size());
   return ticket;
 }
 

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "protocol/bytes.hpp"
+#include "protocol/key.hpp"
 #include "protocol/messages.hpp"
 
 namespace pointsman {
@@ -25,6 +26,7 @@ struct Ticket {
   Milliseconds issued_ms{0};  // on the broker's clock
   Milliseconds ttl_ms{0};     // to be shown within this
   Milliseconds term_ms{0};    // of the session once opened
+  PublicKey key{};          // of the client: nobody else can show it; none on a link without encryption
   friend bool operator==(const Ticket&, const Ticket&) = default;
 };
 

@@ -37,7 +37,11 @@ enum class Code : std::uint8_t {
   unknown_lease,  // not, or no longer, registered: register anew
   name_taken,     // another live instance holds this worker name
   bad_endpoint,
-  bad_ticket,      // forged, altered or for somebody else
+  bad_ticket,      // has not the form of one, or is for something else than it is shown for
+  forged_ticket,   // its seal is not right: made up or altered
+  foreign_ticket,  // of another worker, or of another broker
+  old_ticket,      // of a former lease of this worker, for too long
+  stolen_ticket,   // shown by another client, or with another key, than it was granted to
   expired_ticket,
   used_ticket,     // its session is over
   busy,            // the worker's slots, or a session's calls, are all in use
@@ -46,6 +50,11 @@ enum class Code : std::uint8_t {
   limit_reached,   // a bound of the receiver; the reason names it
   failed,          // the work itself failed; the reason says how
   shutting_down,
+  unknown_key,     // not, or no longer, allowed here
+  not_allowed,     // this key may not do this, or not with this service
+  over_quota,      // of this key
+  too_fast,        // more messages of this key than it may send
+  overloaded,      // the receiver is short of memory
   unreachable,     // made up by a client: nobody answers there
   count_
 };
@@ -55,9 +64,11 @@ struct Words<Code> {
       "none",            "bad-message",    "wrong-version",   "unknown-op",      "wrong-role",
       "unknown-service", "no-worker",      "timed-out",       "queue-full",      "hopeless",
       "cancelled",       "ended",          "unknown-request", "unknown-session", "unknown-worker",
-      "unknown-lease",   "name-taken",     "bad-endpoint",    "bad-ticket",      "expired-ticket",
-      "used-ticket",     "busy",           "draining",        "not-yours",       "limit-reached",
-      "failed",          "shutting-down",  "unreachable"};
+      "unknown-lease",   "name-taken",     "bad-endpoint",    "bad-ticket",      "forged-ticket",
+      "foreign-ticket",  "old-ticket",     "stolen-ticket",   "expired-ticket",  "used-ticket",
+      "busy",            "draining",       "not-yours",       "limit-reached",   "failed",
+      "shutting-down",   "unknown-key",    "not-allowed",     "over-quota",      "too-fast",
+      "overloaded",      "unreachable"};
 };
 
 enum class Policy : std::uint8_t {
@@ -150,6 +161,9 @@ struct Words<Happening> {
       "registered", "left",   "suspected", "restored", "expired", "draining",   "resumed",
       "granted",    "opened", "closed",    "queued",   "refused", "configured", "protect"};
 };
+
+// Refusals of tickets: what a worker counts of those that are shown to it.
+constexpr bool about_ticket(Code code) { return code >= Code::bad_ticket && code <= Code::used_ticket; }
 
 // What is wrong with something received: a value, never an exception.
 struct Fault {

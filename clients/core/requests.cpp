@@ -18,9 +18,10 @@ Milliseconds left(Instant now, Instant until) {
 
 // Refusals that pass by themselves: asked again while the wait lasts.
 bool passes(const Refused& refused) {
-  if (refused.code == Code::shutting_down) return true;
+  if (refused.code == Code::shutting_down || refused.code == Code::overloaded) return true;
   return refused.retry_ms.count() > 0 && (refused.code == Code::queue_full ||
-                                          refused.code == Code::limit_reached || refused.code == Code::busy);
+                                          refused.code == Code::limit_reached || refused.code == Code::busy ||
+                                          refused.code == Code::over_quota || refused.code == Code::too_fast);
 }
 
 }  // namespace

@@ -16,11 +16,9 @@ constexpr Duration usual_ttl = std::chrono::seconds(5);
 
 // Refusals of a worker that are about the session, not about one call.
 bool ends_session(Code code) {
+  if (about_ticket(code)) return true;
   switch (code) {
     case Code::unknown_session:
-    case Code::used_ticket:
-    case Code::expired_ticket:
-    case Code::bad_ticket:
     case Code::not_yours:
     case Code::unknown_lease:
     case Code::draining:

@@ -23,6 +23,7 @@ Exit exit_of(Code code) {
     case Code::hopeless:
     case Code::busy:
     case Code::draining:
+    case Code::overloaded:
       return Exit::no_worker;
     case Code::bad_message:
     case Code::wrong_version:
@@ -34,11 +35,19 @@ Exit exit_of(Code code) {
     case Code::name_taken:
     case Code::bad_endpoint:
     case Code::bad_ticket:
+    case Code::forged_ticket:
+    case Code::foreign_ticket:
+    case Code::old_ticket:
+    case Code::stolen_ticket:
     case Code::expired_ticket:
     case Code::used_ticket:
     case Code::not_yours:
     case Code::limit_reached:
     case Code::shutting_down:
+    case Code::unknown_key:
+    case Code::not_allowed:
+    case Code::over_quota:
+    case Code::too_fast:
     case Code::count_:
       return Exit::refused;
   }

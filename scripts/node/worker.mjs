@@ -165,16 +165,19 @@ const fromClient = frames => {
 
 // Opens the session of the ticket that the message shows, or moves it to this connection.
 const admit = (peer, { ticket, client = '' }) => {
-  if (ticket.length !== 98 || ticket[0] !== 1 || ticket[1] !== 1) {
+  if (ticket.length !== 130 || ticket[0] !== 2 || ticket[1] !== 1) {
     throw refusal('bad-ticket', 'it has not the form of a ticket')
   }
   const [, number, of, holder, , issued, ttl, term] =
     Array.from({ length: 8 }, (_, index) => Number(Buffer.from(ticket).readBigUInt64BE(2 + 8 * index)))
   const key = keys.get(of)
-  if (!key || !timingSafeEqual(blake2b(ticket.subarray(0, 66), { key, dkLen: 32 }), ticket.subarray(66))) {
-    throw refusal('bad-ticket', 'its seal is wrong, or it is for another worker')
+  if (!key) throw refusal('foreign-ticket', 'it is for another worker')
+  if (!timingSafeEqual(blake2b(ticket.subarray(0, 98), { key, dkLen: 32 }), ticket.subarray(98))) {
+    throw refusal('forged-ticket', 'its seal is wrong')
   }
-  if (holder !== fingerprint('client', client)) throw refusal('bad-ticket', "it is another client's")
+  if (holder !== fingerprint('client', client) || ticket.subarray(66, 98).some(byte => byte !== 0)) {
+    throw refusal('stolen-ticket', "it is another client's")
+  }
   if (over.has(number)) throw refusal('used-ticket', 'its session is over')
   if (!sessions.get(number)?.peer) {
     if (now() + clock > issued + ttl) throw refusal('expired-ticket', 'it was shown too late')

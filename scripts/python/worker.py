@@ -201,14 +201,16 @@ class Worker:
     def admit(self, peer, message):
         """Opens the session of the ticket that the message shows, or moves it to this connection."""
         now, sealed, client = time.monotonic(), message["ticket"], message.get("client", "")
-        if len(sealed) != 98 or sealed[:2] != b"\1\1":
+        if len(sealed) != 130 or sealed[:2] != b"\2\1":
             raise Refusal("bad-ticket", "it has not the form of a ticket")
         _, number, lease, holder, _, issued, ttl, term = struct.unpack(">8Q", sealed[2:66])
-        tag = hashlib.blake2b(sealed[:66], key=self.keys.get(lease, b"none"), digest_size=32).digest()
-        if lease not in self.keys or not hmac.compare_digest(tag, sealed[66:]):
-            raise Refusal("bad-ticket", "its seal is wrong, or it is for another worker")
-        if holder != fingerprint("client", client):
-            raise Refusal("bad-ticket", "it is another client's")
+        if lease not in self.keys:
+            raise Refusal("foreign-ticket", "it is for another worker")
+        tag = hashlib.blake2b(sealed[:98], key=self.keys[lease], digest_size=32).digest()
+        if not hmac.compare_digest(tag, sealed[98:]):
+            raise Refusal("forged-ticket", "its seal is wrong")
+        if holder != fingerprint("client", client) or any(sealed[66:98]):
+            raise Refusal("stolen-ticket", "it is another client's")
         if number in self.over:
             raise Refusal("used-ticket", "its session is over")
         session = self.sessions.get(number)

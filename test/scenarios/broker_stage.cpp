@@ -65,12 +65,13 @@ class BrokerStage final : public Stage {
     auto door = is_from_worker(op) ? Door::workers : Door::clients;
     if (at != std::string::npos) door = told.who.substr(at) == "@workers" ? Door::workers : Door::clients;
     const auto& from = names_.meet(name, door);
+    const auto key = names_.key(name, told.key);
     if (told.verb == ">") {
-      auto event = event_of_message<broker::Event>(from, told.rest);
+      auto event = event_of_message<broker::Event>(from, told.rest, key);
       std::visit([this](const auto& m) { remember_client(m); }, std::get<Received>(event).message);
       return run(now, std::move(event));
     }
-    if (told.verb == "bytes") return run(now, event_of_bytes<broker::Event>(from, told.rest));
+    if (told.verb == "bytes") return run(now, event_of_bytes<broker::Event>(from, told.rest, key));
     if (told.verb == "gone") return run(now, Gone{from.door, from.peer});
     throw ScenarioError("a peer can '>', 'bytes' or be 'gone', not '" + told.verb + "'");
   }

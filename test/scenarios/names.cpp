@@ -17,6 +17,12 @@ const Address* Names::find(const std::string& name) const {
   return found == addresses_.end() ? nullptr : &found->second;
 }
 
+PublicKey Names::key(const std::string& who, const std::string& key) {
+  if (!key.empty()) keys_[who] = key_named(key);
+  const auto found = keys_.find(who);
+  return found == keys_.end() ? PublicKey{} : found->second;
+}
+
 std::string Names::of(const Address& address) const {
   for (const auto& [name, known] : addresses_)
     if (known.door == address.door && known.peer == address.peer) return name;

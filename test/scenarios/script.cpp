@@ -67,6 +67,10 @@ class Performance {
     Told told;
     told.who = take_word(rest);
     told.verb = take_word(rest);
+    if (told.verb == "by") {
+      told.key = take_word(rest);
+      told.verb = take_word(rest);
+    }
     told.rest = rest;
     return told;
   }

@@ -31,9 +31,11 @@ struct ScenarioError : std::runtime_error {
 // The clock of every scenario starts here, at a time that no core takes for "not yet".
 inline constexpr Instant opening{std::chrono::seconds(1)};
 
-// One line that tells the core something: `who verb rest`, for example `ann > hello`.
+// One line that tells the core something: `who verb rest`, for example `ann > hello`. `ann by alice > hello`: her
+// connection has proved to hold alice's key, then and from then on.
 struct Told {
   std::string who;
+  std::string key;
   std::string verb;
   std::string rest;
 };

@@ -30,25 +30,29 @@ class Names {
   const Address* find(const std::string& name) const;
   std::string of(const Address& address) const;
 
+  // The key of that name, kept for later lines; or the one that was kept.
+  PublicKey key(const std::string& who, const std::string& key);
+
  private:
   std::map<std::string, Address> addresses_;
+  std::map<std::string, PublicKey> keys_;
   std::uint64_t last_ = 0;
 };
 
 // What `ann bytes …` brings: the text as the codec reads it.
 template <class Event>
-Event event_of_bytes(Address from, std::string_view bytes) {
+Event event_of_bytes(Address from, std::string_view bytes, const PublicKey& key = {}) {
   auto read = decode(bytes, from.codec);
-  if (auto* fault = std::get_if<Fault>(&read)) return Garbled{from, std::move(*fault)};
-  return Received{from, std::get<Message>(std::move(read)), {}};
+  if (auto* fault = std::get_if<Fault>(&read)) return Garbled{from, std::move(*fault), key};
+  return Received{from, std::get<Message>(std::move(read)), {}, key};
 }
 
 // A message in the notation, its payload behind ` | `.
 template <class Event>
-Event event_of_message(const Address& from, std::string_view rest) {
+Event event_of_message(const Address& from, std::string_view rest, const PublicKey& key = {}) {
   Payload payload;
   auto message = message_of(rest, payload);
-  return Received{from, std::move(message), std::move(payload)};
+  return Received{from, std::move(message), std::move(payload), key};
 }
 
 // Steps a core, checks it, and turns what it does into lines.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "test/scenarios/fields.hpp"
+#include "protocol/base64.hpp"
 #include "protocol/notation.hpp"
 
 namespace pointsman::scenarios {
@@ -23,6 +24,7 @@ Bytes ticket_of(const std::string& words) {
                      fields.milliseconds("issued");
   ticket.ttl_ms = fields.milliseconds("ttl", Milliseconds(5000));
   ticket.term_ms = fields.milliseconds("term", Milliseconds(30000));
+  if (fields.has("by")) ticket.key = key_named(fields.text("by"));
   auto sealed = seal(ticket, ticket_key(master(), fields.number("key", ticket.lease)));
   if (fields.has("flip")) {
     const auto at = fields.number("flip");
@@ -59,6 +61,37 @@ void put(std::string& line, std::string_view key, const std::string& words) {
   line.replace(open, end - open + 1, words);
 }
 
+// The name in a key_named().
+std::string name_of(const PublicKey& key) {
+  const std::string text(key.bytes.begin(), key.bytes.end());
+  return text.substr(0, text.find('.'));
+}
+
+// Clients' keys in rows of sessions, said as bytes.
+void name_keys(std::string& line) {
+  constexpr std::string_view mark = " key=b64\"";
+  for (auto start = line.find(mark); start != std::string::npos; start = line.find(mark, start + 1)) {
+    const auto open = start + mark.size();
+    const auto end = line.find('"', open);
+    const auto bytes = from_base64(line.substr(open, end - open));
+    if (!bytes) continue;
+    const auto key = key_of({*bytes});
+    const auto name = name_of(key);
+    if (!key.none() && key == key_named(name)) line.replace(open - 4, end - open + 5, "<" + name + ">");
+  }
+}
+
+// The same, told.
+void put_keys(std::string& line) {
+  constexpr std::string_view mark = "key=<";
+  for (auto start = line.find(mark); start != std::string::npos; start = line.find(mark, start + 1)) {
+    const auto open = start + mark.size();
+    const auto name = line.substr(open, line.find('>', open) - open);
+    if (name.starts_with("key ")) continue;
+    line.replace(open - 1, name.size() + 2, "b64\"" + to_base64(bytes_of(key_named(name)).data) + "\"");
+  }
+}
+
 // For whom a grant's ticket is, if it says what the grant says.
 std::string holder_in(const Granted& granted, const std::set<std::string>& clients) {
   const auto lease = lease_of(granted.ticket);
@@ -67,11 +100,20 @@ std::string holder_in(const Granted& granted, const std::set<std::string>& clien
       ticket->ttl_ms < granted.ttl_ms || ticket->term_ms != granted.term_ms)
     return {};
   for (const auto& client : clients)
-    if (ticket->holder == holder_of(client)) return client.empty() ? "nobody" : client;
+    if (ticket->holder == holder_of(client)) {
+      return (client.empty() ? "nobody" : client) + (ticket->key.none() ? "" : " by " + name_of(ticket->key));
+    }
   return {};
 }
 
 }  // namespace
+
+PublicKey key_named(std::string_view name) {
+  PublicKey key;
+  key.bytes.fill('.');
+  for (std::size_t i = 0; i < name.size() && i < key.bytes.size(); ++i) key.bytes[i] = static_cast<std::uint8_t>(name[i]);
+  return key;
+}
 
 const Bytes& master() {
   static const Bytes secret{std::string(32, 'm')};
@@ -80,6 +122,7 @@ const Bytes& master() {
 
 Message message_of(std::string_view text, Payload& payload) {
   std::string line(text);
+  put_keys(line);
   const auto key = cut(line, "key");
   const auto ticket = cut(line, "ticket");
   if (!key.empty()) line.replace(line.find("key=b64\"AA==\"") + 4, 9, "b64\"" + std::string(43, 'A') + "=\"");
@@ -105,6 +148,7 @@ std::string masked_line(const Message& message, const Payload& payload, const st
   if (const auto* granted = std::get_if<Granted>(&message))
     if (const auto holder = holder_in(*granted, clients); !holder.empty())
       put(line, "ticket", "<" + holder + " " + std::to_string(granted->session) + ">");
+  name_keys(line);
   return line;
 }
 

@@ -2,8 +2,11 @@
 //
 //   key=<key 2>                                      the ticket key of lease 2
 //   ticket=<ann 9>                                   said: sealed for client ann and session 9, and right in all
+//   ticket=<ann by alice 9>                          the same, and for alice's key
+//   key=<alice>                                      a client's key, told or said
 //   ticket=<session=9 lease=2 client=ann service=zip issued=0ms ttl=5s term=30s>    told: sealed anew;
-//                                                    also epoch=, key= (another lease's) and flip= (a broken byte)
+//                                                    also epoch=, key= (another lease's), by= (the client's key) and
+//                                                    flip= (a broken byte)
 
 #pragma once
 
@@ -15,6 +18,9 @@
 #include "protocol/ticket.hpp"
 
 namespace pointsman::scenarios {
+
+// A key that is as good as any, and shows whose it is: the name, and dots behind it.
+PublicKey key_named(std::string_view name);
 
 // The broker's secret in every scenario.
 const Bytes& master();

@@ -60,8 +60,9 @@ class WorkerStage final : public Stage {
   std::vector<std::string> tell(Instant now, const Told& told) override {
     if (told.who == "program") return run(now, event_of_program(told.rest));
     const auto& from = told.who == "broker" ? broker_ : names_.meet(told.who, Door::direct);
-    if (told.verb == ">") return run(now, event_of_message<Event>(from, told.rest));
-    if (told.verb == "bytes") return run(now, event_of_bytes<Event>(from, told.rest));
+    const auto key = names_.key(told.who, told.key);
+    if (told.verb == ">") return run(now, event_of_message<Event>(from, told.rest, key));
+    if (told.verb == "bytes") return run(now, event_of_bytes<Event>(from, told.rest, key));
     if (told.verb == "gone") return run(now, Gone{from.door, from.peer});
     throw ScenarioError("a peer can '>', 'bytes' or be 'gone', not '" + told.verb + "'");
   }

@@ -63,9 +63,9 @@ class Scripts(unittest.TestCase):
         grant = self.control.ask({"op": "request", "id": "1", "service": "change"})
         worker = self.house.link(grant["endpoint"])
         forged = bytearray(grant["ticket"])
-        forged[20] ^= 1
+        forged[30] ^= 1
         call = {"op": "call", "session": grant["session"], "number": 1}
-        for ticket, code in ((bytes(forged), "bad-ticket"), (b"short", "bad-ticket"), (None, "unknown-session")):
+        for ticket, code in ((bytes(forged), "forged-ticket"), (b"short", "bad-ticket"), (None, "unknown-session")):
             worker.tell({**call, **({"ticket": ticket} if ticket else {})}, b"x")
             answer, _ = worker.hear(5000)
             self.assertEqual((answer["op"], answer["code"]), ("refused", code), answer)

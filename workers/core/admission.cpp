@@ -7,13 +7,24 @@
 
 namespace pointsman::workers {
 
+namespace {
+
+// Former leases whose tickets are told from those of other workers.
+constexpr std::size_t former_max = 64;
+
+}  // namespace
+
 Admission::Admission(Duration memory, std::size_t keys_max, std::size_t used_max)
     : memory_(memory), keys_max_(keys_max), used_max_(used_max) {
   MUST(keys_max >= 1 && used_max >= 1);
 }
 
 void Admission::add_key(Instant now, std::uint64_t lease, const Bytes& key, Milliseconds broker_now) {
-  if (!keys_.empty()) keys_.back().until = now + std::max(memory_, keys_.back().longest);
+  if (!keys_.empty()) {
+    keys_.back().until = now + std::max(memory_, keys_.back().longest);
+    if (former_.size() == former_max) former_.pop_front();
+    former_.push_back(keys_.back().lease);
+  }
   std::erase_if(keys_, [&](const Key& known) { return known.until < now || known.lease == lease; });
   if (keys_.size() == keys_max_) keys_.pop_front();
   keys_.push_back({.lease = lease, .key = key, .broker_now = broker_now, .at = now});
@@ -40,19 +51,23 @@ const Admission::Key* Admission::find(std::uint64_t lease) const {
   return found == keys_.rend() ? nullptr : &*found;
 }
 
-std::variant<Admission::Admitted, Fault> Admission::read(Instant now, const Bytes& sealed,
-                                                         const std::string& client) const {
+std::variant<Admission::Admitted, Fault> Admission::read(Instant now, const Bytes& sealed, const std::string& client,
+                                                         const PublicKey& shown_by) const {
   const auto lease = lease_of(sealed);
   if (!lease) return Fault{Code::bad_ticket, "the ticket has not the form of one"};
   const Key* key = find(*lease);
   if (!key || key->until < now) {
-    return Fault{Code::bad_ticket, "the ticket is for lease " + std::to_string(*lease) + ", which is not this worker's"};
+    if (key || std::find(former_.begin(), former_.end(), *lease) != former_.end()) {
+      return Fault{Code::old_ticket, "the ticket is for lease " + std::to_string(*lease) + ", which was given up long ago"};
+    }
+    return Fault{Code::foreign_ticket, "the ticket is for lease " + std::to_string(*lease) + ", which is not this worker's"};
   }
   const auto ticket = unseal(sealed, key->key);
-  if (!ticket || ticket->lease != *lease) return Fault{Code::bad_ticket, "the ticket's seal is not right"};
+  if (!ticket || ticket->lease != *lease) return Fault{Code::forged_ticket, "the ticket's seal is not right"};
   if (ticket->holder != holder_of(client)) {
-    return Fault{Code::bad_ticket, "the ticket is for another client than \"" + client + "\""};
+    return Fault{Code::stolen_ticket, "the ticket is for another client than \"" + client + "\""};
   }
+  if (ticket->key != shown_by) return Fault{Code::stolen_ticket, "the ticket was granted to another key"};
   const Duration left = ticket->issued_ms + ticket->ttl_ms - key->broker_now;
   return Admitted{*ticket, key->at + left};
 }
@@ -78,6 +93,7 @@ void Admission::spend(Instant now, std::uint64_t session, Instant expires) {
 
 void Admission::check() const {
   MUST(keys_.size() <= keys_max_);
+  MUST(former_.size() <= former_max);
   MUST(used_.size() <= used_max_);
   MUST(used_.size() == used_by_time_.size());
   for (const auto& [expires, session] : used_by_time_) MUST(used_.at(session) == expires);

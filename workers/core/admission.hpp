@@ -34,9 +34,10 @@ class Admission {
     Ticket ticket;
     Instant expires;  // at the latest
   };
-  // The ticket, if it was sealed for this worker and this client; else what is wrong with it. Whether it has
-  // expired or was spent is for the caller to ask.
-  std::variant<Admitted, Fault> read(Instant now, const Bytes& sealed, const std::string& client) const;
+  // The ticket, if it was sealed for this worker and this client, who proved to hold `key`; else what is wrong with
+  // it. Whether it has expired or was spent is for the caller to ask.
+  std::variant<Admitted, Fault> read(Instant now, const Bytes& sealed, const std::string& client,
+                                     const PublicKey& key) const;
 
   // The session is over: its ticket, good until `expires`, is not taken again.
   void spend(Instant now, std::uint64_t session, Instant expires);
@@ -62,6 +63,7 @@ class Admission {
   std::size_t keys_max_;
   std::size_t used_max_;
   std::deque<Key> keys_;  // oldest first; the last is the current one
+  std::deque<std::uint64_t> former_;  // leases of before whose keys are forgotten, or soon: at most former_max
   std::unordered_map<std::uint64_t, Instant> used_;  // session, when its ticket has expired
   std::set<std::pair<Instant, std::uint64_t>> used_by_time_;
   std::uint64_t floor_ = 0;  // sessions up to this one count as used: forgotten for want of room

@@ -153,7 +153,17 @@ void WorkerCore::beat() {
                  .progress = progress_,
                  .completed = completed_,
                  .busy_ms = std::chrono::duration_cast<Milliseconds>(busy_),
-                 .draining = draining_});
+                 .draining = draining_,
+                 .refused = refused_tickets()});
+}
+
+std::vector<RefusedTickets> WorkerCore::refused_tickets() const {
+  std::vector<RefusedTickets> rows;
+  for (std::size_t i = 0; i < refused_tickets_.size(); ++i) {
+    const auto code = static_cast<Code>(static_cast<std::size_t>(Code::bad_ticket) + i);
+    if (refused_tickets_[i] != 0) rows.push_back({code, refused_tickets_[i]});
+  }
+  return rows;
 }
 
 void WorkerCore::on(const Refused& message) {
@@ -236,6 +246,7 @@ std::vector<Held> WorkerCore::held() const {
                     .service = settings_.offers[session.offer].service,
                     .client = session.client,
                     .id = session.request,
+                    .key = bytes_of(session.key),
                     .open = session.stage != Session::Stage::assigned});
   }
   return rows;

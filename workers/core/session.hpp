@@ -32,6 +32,7 @@ struct Session {
   std::size_t offer = 0;  // index of its service
   std::string client;
   std::string request;    // the client's id of it
+  PublicKey key{};        // the client's
   Stage stage = Stage::assigned;
   Ending ending = Ending::released;  // once closing
   Duration term{0};

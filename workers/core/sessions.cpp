@@ -36,6 +36,7 @@ void WorkerCore::on(const Assign& message) {
     Session& session = add(assignment.session, offer);
     session.client = assignment.client;
     session.request = assignment.id;
+    session.key = key_of(assignment.key);
     session.term = assignment.term_ms > Milliseconds{0} ? Duration(assignment.term_ms) : settings_.term;
     session.expires = now_ + assignment.ttl_ms;
     session.ends = session.expires + late;
@@ -108,16 +109,18 @@ Session* WorkerCore::admit(const Address& from, std::string_view about, const By
                            const std::string& client, const Refused& named) {
   if (const auto known = sessions_.find(named.session); known != sessions_.end()) {
     Session& session = known->second;
-    if (session.stage == Session::Stage::open && session.ticket == sealed && session.client == client) {
+    if (session.stage == Session::Stage::open && session.ticket == sealed && session.client == client &&
+        session.key == asker_) {
       move(session, from);
       return &session;
     }
   }
   const auto deny = [&](Code code, std::string reason, std::string remedy = "ask the broker for another worker") {
+    if (about_ticket(code)) ++refused_tickets_[ticket_place(code)];
     refuse(from, about, code, std::move(reason), std::move(remedy), named);
     return nullptr;
   };
-  const auto read = admission_.read(now_, sealed, client);
+  const auto read = admission_.read(now_, sealed, client, asker_);
   if (const Fault* fault = std::get_if<Fault>(&read)) return deny(fault->code, fault->reason);
   const auto& admitted = std::get<Admission::Admitted>(read);
   const std::uint64_t id = admitted.ticket.session;
@@ -137,6 +140,7 @@ Session* WorkerCore::admit(const Address& from, std::string_view about, const By
   if (const auto fault = why_not(admitted)) return deny(fault->code, fault->reason);
   Session& session = known != sessions_.end() ? known->second : add(id, offer_of(admitted));
   if (session.client.empty()) session.client = client;
+  session.key = asker_;
   session.term = admitted.ticket.term_ms > Milliseconds{0} ? Duration(admitted.ticket.term_ms) : settings_.term;
   session.expires = std::max(session.expires, admitted.expires);
   session.ticket = sealed;

@@ -81,6 +81,7 @@ void WorkerCore::pass_time() {
 
 void WorkerCore::received(const Received& event) {
   const Address& from = event.from;
+  asker_ = event.key;
   std::visit(
       [&](const auto& message) {
         using M = std::remove_cvref_t<decltype(message)>;

@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -77,6 +78,7 @@ class WorkerCore {
   void leave();
   void finish(Code code, std::string reason, std::string remedy = {});
   std::vector<Held> held() const;
+  std::vector<RefusedTickets> refused_tickets() const;
 
   // reports.cpp: session events, until they are applied
   void note(std::uint64_t session, bool closed, Ending ending = Ending::released);
@@ -128,6 +130,7 @@ class WorkerCore {
   std::uint64_t state_;                      // of chance()
   Instant now_;
   Actions* out_ = nullptr;  // of the current step
+  PublicKey asker_;         // who sent the message of the current step
 
   // Lease.
   Stage stage_ = Stage::starting;
@@ -152,6 +155,11 @@ class WorkerCore {
   bool stopping_ = false;
 
   // Figures.
+  static constexpr std::size_t ticket_place(Code code) {
+    return static_cast<std::size_t>(code) - static_cast<std::size_t>(Code::bad_ticket);
+  }
+  std::array<std::uint64_t, 1 + static_cast<std::size_t>(Code::used_ticket) -
+                                static_cast<std::size_t>(Code::bad_ticket)> refused_tickets_{};  // by code
   std::uint64_t seen_ = 0;      // assignments
   std::uint64_t digest_ = 0;
   std::uint64_t progress_ = 0;

@@ -74,6 +74,7 @@ Table limits_table() {
   add("detail", limits::detail, "bytes");
   add("ticket", limits::ticket, "bytes");
   add("key", limits::key, "bytes");
+  add("key_bytes", limits::key_bytes, "bytes");
   add("payload_frames", limits::payload_frames, "frames");
   add("envelope_frames", limits::envelope_frames, "frames");
   add("depth", limits::depth, "levels");
@@ -95,8 +96,8 @@ Table limits_table() {
 std::map<std::string, Table> tables() {
   std::map<std::string, Table> all;
   add_messages(static_cast<const Message*>(nullptr), all);
-  add_rows<ServiceRow, WorkerRow, SessionRow, WaitingRow, CandidateRow, Counter, Offer, Held, SessionEvent,
-           Assignment>(all);
+  add_rows<ServiceRow, WorkerRow, SessionRow, WaitingRow, CandidateRow, Counter, Offer, Held, RefusedTickets,
+           SessionEvent, Assignment>(all);
   add_words<Policy, Direct, Ending, DrainMode, Subject, State, Happening>(all);
   all["words of code"] = words_of<Code>({"code", "cause", "remedy"});
   all["bounds"] = limits_table();
@@ -249,7 +250,8 @@ TEST_CASE("the ticket of PROTOCOL.md opens with its key") {
                         .service = service_of("zip"),
                         .issued_ms = Milliseconds(90'000),
                         .ttl_ms = Milliseconds(5'000),
-                        .term_ms = Milliseconds(30'000)};
+                        .term_ms = Milliseconds(30'000),
+                        .key = {{0xa1, 0xa2, 0xa3, 0xa4}}};
     const std::string sealed = seal(ticket, key).data;
     block = {"key      " + hex(key.data), "head     " + hex(sealed.substr(0, 2))};
     const char* names[] = {"epoch", "session", "lease", "holder", "service", "issued", "ttl", "term"};
@@ -257,7 +259,8 @@ TEST_CASE("the ticket of PROTOCOL.md opens with its key") {
       block.push_back(std::string(names[i]) + std::string(9 - std::string(names[i]).size(), ' ') +
                       hex(sealed.substr(2 + 8 * i, 8)));
     }
-    block.push_back("tag      " + hex(sealed.substr(66)));
+    block.push_back("client   " + hex(sealed.substr(66, 32)));
+    block.push_back("tag      " + hex(sealed.substr(98)));
   });
   settle(before, after);
 }

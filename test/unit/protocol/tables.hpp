@@ -38,6 +38,7 @@ template <> struct TypeName<CandidateRow> { static constexpr std::string_view va
 template <> struct TypeName<Counter> { static constexpr std::string_view value = "counter row"; };
 template <> struct TypeName<Offer> { static constexpr std::string_view value = "offer row"; };
 template <> struct TypeName<Held> { static constexpr std::string_view value = "held row"; };
+template <> struct TypeName<RefusedTickets> { static constexpr std::string_view value = "refused tickets row"; };
 template <> struct TypeName<SessionEvent> { static constexpr std::string_view value = "session event row"; };
 template <> struct TypeName<Assignment> { static constexpr std::string_view value = "assignment row"; };
 

@@ -15,7 +15,8 @@ const Ticket sample{.epoch = 1'700'000'000'000'000,
                     .service = 3,
                     .issued_ms = Milliseconds{1000},
                     .ttl_ms = Milliseconds{5000},
-                    .term_ms = Milliseconds{30000}};
+                    .term_ms = Milliseconds{30000},
+                    .key = {{1, 2, 3, 0xff}}};
 
 }  // namespace
 
@@ -55,7 +56,7 @@ TEST_CASE("the lease can be read before the seal is checked") {
   CHECK(lease_of(sealed) == 7);
   CHECK_FALSE(lease_of({"short"}).has_value());
   Bytes other = sealed;
-  other.data[0] = 2;
+  other.data[0] = 1;
   CHECK_FALSE(lease_of(other).has_value());
 }
 
@@ -68,8 +69,9 @@ TEST_CASE("fingerprints differ by name and by what they are of and stay below 2 
 
 TEST_CASE("a ticket has the layout that the document gives") {
   const Bytes sealed = seal(sample, ticket_key(master, sample.lease));
-  REQUIRE(sealed.data.size() == 98);
-  CHECK(sealed.data.substr(0, 2) == "\x01\x01");
+  REQUIRE(sealed.data.size() == 130);
+  CHECK(sealed.data.substr(0, 2) == "\x02\x01");
   CHECK(sealed.data.substr(10, 8) == std::string("\0\0\0\0\0\0\0\x09", 8));
   CHECK(sealed.data.substr(18, 8) == std::string("\0\0\0\0\0\0\0\x07", 8));
+  CHECK(sealed.data.substr(66, 5) == std::string("\1\2\3\xff\0", 5));
 }

@@ -1,4 +1,6 @@
 // Shows whom a worker lets in, for how long, and what it tells the broker of it.
+#include <map>
+
 #include "test/unit/workers/core/bench.hpp"
 
 using namespace pointsman;
@@ -22,11 +24,11 @@ TEST_CASE("a ticket that is not right is refused with the reason") {
     const auto at = lines[0].find("code=") + 5;
     return lines[0].substr(at, lines[0].find(' ', at) - at);
   };
-  CHECK(code(bench.ticket(20), "bob") == "bad-ticket");
-  CHECK(code(bench.ticket(20), "ann", Bytes{std::string(32, 'x')}) == "bad-ticket");
+  CHECK(code(bench.ticket(20), "bob") == "stolen-ticket");
+  CHECK(code(bench.ticket(20), "ann", Bytes{std::string(32, 'x')}) == "forged-ticket");
   Ticket other = bench.ticket(20);
   other.lease = 6;
-  CHECK(code(other, "ann") == "bad-ticket");
+  CHECK(code(other, "ann") == "foreign-ticket");
   other = bench.ticket(20);
   other.service = service_of("tar");
   CHECK(code(other, "ann") == "bad-ticket");
@@ -34,6 +36,57 @@ TEST_CASE("a ticket that is not right is refused with the reason") {
   bench.wait(5100ms);
   CHECK(code(other, "ann") == "expired-ticket");
   CHECK(says(bench.client(1, Open{.ticket = {"junk"}, .client = "ann"}), "c1 refused about=open code=bad-ticket"));
+}
+
+TEST_CASE("a ticket with any bit altered is refused and counted") {
+  Bench bench;
+  bench.enroll();
+  const std::string sealed = seal(bench.ticket(20), bench_key).data;
+  std::map<std::string, std::size_t> codes;
+  for (std::size_t bit = 0; bit < sealed.size() * 8; ++bit) {
+    std::string altered = sealed;
+    altered[bit / 8] = static_cast<char>(altered[bit / 8] ^ static_cast<char>(1U << (bit % 8)));
+    const Lines lines = bench.client(1, Open{.ticket = {altered}, .client = "ann"});
+    REQUIRE(lines.size() == 1);
+    const auto at = lines[0].find("code=") + 5;
+    ++codes[lines[0].substr(at, lines[0].find(' ', at) - at)];
+  }
+  // Two bytes say that it is a ticket, eight whose it is; all others are under the seal.
+  CHECK(codes == std::map<std::string, std::size_t>{
+                     {"bad-ticket", 16}, {"foreign-ticket", 64}, {"forged-ticket", (sealed.size() - 10) * 8}});
+  CHECK(says(bench.broker("probe lease=7"), "broker heartbeat lease=7 beat=1 refused=[{code=bad-ticket count=16} {code=forged-ticket count=960} {code=foreign-ticket count=64}]"));
+}
+
+TEST_CASE("a ticket is taken from the key that it was granted to, and from no other") {
+  Bench bench;
+  bench.enroll();
+  const PublicKey alice{{1, 2, 3}}, eve{{4, 5, 6}};
+  Ticket ticket = bench.ticket(20);
+  ticket.key = alice;
+  const Bytes sealed = seal(ticket, bench_key);
+  const auto shown_by = [&](std::uint64_t peer, const PublicKey& key) {
+    return bench.tell(Received{{.door = Door::direct, .peer = peer}, Open{.ticket = sealed, .client = "ann"}, {}, key});
+  };
+  CHECK(says(shown_by(1, eve), "c1 refused about=open code=stolen-ticket"));
+  CHECK(says(shown_by(1, {}), "c1 refused about=open code=stolen-ticket"));
+  CHECK(says(shown_by(2, alice), "c2 opened session=20"));
+  // Nor is an open session taken over, or one without a key by one that has one.
+  CHECK(says(shown_by(1, eve), "c1 refused about=open code=stolen-ticket"));
+  CHECK(says(shown_by(3, alice), "c3 opened session=20"));
+  CHECK(says(bench.tell(Received{{.door = Door::direct, .peer = 4}, bench.open(21), {}, eve}), "c4 refused about=open code=stolen-ticket"));
+}
+
+TEST_CASE("a ticket of a former lease is honoured for a while, then told from a foreign one") {
+  Bench bench;
+  bench.enroll();
+  const Message before = bench.open(20);
+  const Message late = bench.open(21);
+  bench.broker("refused about=heartbeat code=unknown-lease lease=7");
+  bench.wait(2s);
+  bench.tell(Bench::registered(8));
+  CHECK(says(bench.client(1, before), "c1 opened session=20"));
+  bench.wait(2min);
+  CHECK(says(bench.client(1, late), "c1 refused about=open code=old-ticket"));
 }
 
 TEST_CASE("a session that is over is not opened again") {
