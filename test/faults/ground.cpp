@@ -161,7 +161,8 @@ Tally Ground::prove() {
   for (const auto& name : clients_) {
     if (runs(name)) CHECK(end(name) == 0);
   }
-  CHECK(empty(15s));
+  const bool is_empty = empty(15s);
+  CHECK(is_empty);
   for (const auto& name : workers_) {
     if (runs(name)) CHECK(end(name) == 0);
   }
@@ -170,8 +171,8 @@ Tally Ground::prove() {
   const Verdict verdict = check(read_histories(folder()));
   for (const auto& violation : verdict.violations) FAIL_CHECK(violation.rule << " " << violation.what);
   MESSAGE(text(verdict.tally));
-  if (!verdict.violations.empty() || std::getenv("POINTSMAN_FAULTS_KEEP") != nullptr) {
-    const std::string kept = (std::filesystem::temp_directory_path() / ("pointsman-faults-" + std::to_string(::getpid()))).string();
+  if (!verdict.violations.empty() || !is_empty || std::getenv("POINTSMAN_FAULTS_KEEP") != nullptr) {
+    const std::string kept = (std::filesystem::temp_directory_path() / ("pointsman-faults-" + folder().substr(folder().rfind('/') + 1))).string();
     std::filesystem::copy(folder(), kept, std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
     MESSAGE("the histories are kept in " << kept);
   }

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "protocol/names.hpp"
 #include "protocol/ticket.hpp"
@@ -61,7 +62,7 @@ class Hand {
 
   workers::Driver& driver() { return *driver_; }
   bool enrolled() const { return lease_ != 0; }
-  std::uint64_t lease() const { return lease_; }
+  bool held(std::uint64_t lease) const { return leases_.contains(lease); }
 
  private:
   void note(std::string_view what, const std::string& rest = {}) { pen_.write_as(name_, what, rest); }
@@ -90,6 +91,7 @@ class Hand {
     if (const auto* registered = std::get_if<Registered>(&received.message)) {
       if (registered->lease <= lease_) return;
       lease_ = registered->lease;
+      leases_.insert(lease_);
       note("enrolled", pair("lease", lease_) + " term_ms=" + std::to_string(registered->term_ms.count()));
     }
     if (const auto* refused = std::get_if<Refused>(&received.message); refused && refused->about == Register::op) {
@@ -118,6 +120,7 @@ class Hand {
   const std::uint64_t slots_;
   std::function<void(Hand&, workers::Serve&&)> serve_;
   std::uint64_t lease_ = 0;
+  std::set<std::uint64_t> leases_;  // this one and those before
   std::unique_ptr<workers::Driver> driver_;
 };
 
@@ -199,7 +202,7 @@ class Crew {
     if (lease != 0) by_session_[session] = lease;
     else if (by_session_.contains(session)) lease = by_session_[session];
     for (auto& hand : hands_) {
-      if (hand->lease() == lease) return hand->driver().take(std::move(event));
+      if (hand->held(lease)) return hand->driver().take(std::move(event));
     }
   }
 
