@@ -205,6 +205,7 @@ void Broker::check() const {
     for (const Session* s = worker->sessions.first(); s; s = worker->sessions.after(*s)) {
       MUST(s->worker == worker);
       MUST(&sessions_.at(s->id) == s);
+      MUST(s->released == worker->releasing.contains(*s));
       ++used;
       digest ^= digest_of(s->id);
     }

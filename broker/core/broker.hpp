@@ -146,6 +146,8 @@ class Broker {
   void attach(Session& session, Seat& seat);
   void detach(Session& session);
   void reserve(Session& session, Duration until_lapse);
+  void release(Session& session);
+  void release_again(const Worker& worker);
   void adopt(Worker& worker, const Held& held);
   void adopt_request(Session& session);
   void open(Session& session);

@@ -33,11 +33,13 @@ struct Session {
   std::uint64_t assignment = 0;  // its number under the worker's lease; 0: adopted
   bool open = false;             // false: reserved
   bool failed = false;           // its client has reported that it could not use it
+  bool released = false;         // its worker is to close it
   Instant granted;
   Duration term{0};
   Instant lapses = never;  // when a reservation that nobody uses ends
   Place lapse_place = 0;
   Link<Session> of_worker;  // in Worker::sessions
+  Link<Session> releasing;  // in Worker::releasing
   Link<Session> of_all;     // in order of arrival here, for listings
 };
 
@@ -87,6 +89,7 @@ struct Worker {
   std::uint64_t digest = 0;       // of its sessions
   int differs = 0;                // heartbeats in a row whose figures differed
   Chain<Session, &Session::of_worker> sessions;
+  Chain<Session, &Session::releasing> releasing;  // of these, that it has not reported closed though told to
 
   bool suspect() const { return silent || unanswered || hung; }
   bool available() const { return !suspect() && !probing && !draining; }

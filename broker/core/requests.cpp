@@ -160,7 +160,7 @@ void Broker::report_failed(const Request& message) {
   session.failed = true;
   count("sessions_failed");
   Worker& worker = *session.worker;
-  send(worker.address, Release{.session = session.id});
+  release(session);
   worker.probing = true;
   doubt(worker);
   refresh(worker);
@@ -341,7 +341,7 @@ void Broker::on(const Address& from, const Cancel& message) {
     maybe_erase(service);
   } else if (asked.stage == Asked::Stage::granted) {
     session = asked.session_id;
-    send(asked.session->worker->address, Release{.session = session});
+    release(*asked.session);
   }
   send(from, Cancelled{.id = message.id, .session = session});
 }

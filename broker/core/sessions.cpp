@@ -38,6 +38,7 @@ void Broker::attach(Session& session, Seat& seat) {
 
 void Broker::detach(Session& session) {
   Worker& worker = *session.worker;
+  if (worker.releasing.contains(session)) worker.releasing.erase(session);
   worker.sessions.erase(session);
   --worker.used;
   worker.digest ^= digest_of(session.id);
@@ -45,6 +46,21 @@ void Broker::detach(Session& session) {
   --session.seat->service->used;
   session.worker = nullptr;
   session.seat = nullptr;
+}
+
+// Tells the worker that nobody wants the session any more: with every heartbeat again, until it has closed it. Whoever
+// released it was answered already.
+void Broker::release(Session& session) {
+  Worker& worker = *session.worker;
+  session.released = true;
+  if (!worker.releasing.contains(session)) worker.releasing.append(session);
+  send(worker.address, Release{.session = session.id});
+}
+
+void Broker::release_again(const Worker& worker) {
+  for (const Session* session = worker.releasing.first(); session; session = worker.releasing.after(*session)) {
+    send(worker.address, Release{.session = session->id});
+  }
 }
 
 void Broker::reserve(Session& session, Duration until_lapse) {
@@ -114,7 +130,7 @@ void Broker::on(const Address& from, const Release& message) {
     return refuse(from, Release::op, Code::not_yours, "the session belongs to another client",
                   "give the client name of its request", {.session = message.session});
   }
-  send(session.worker->address, Release{.session = session.id});
+  release(session);
   send(from, Released{.session = session.id});
 }
 
@@ -211,6 +227,7 @@ void Broker::adopt(Worker& worker, const Held& held) {
     if (!session.worker) attach(session, **seat);
     session.assignment = 0;
     if (held.open) open(session);
+    if (session.released) release(session);
     return;
   }
   if (sessions_.size() >= options_.sessions_max) return;
@@ -238,7 +255,7 @@ void Broker::adopt_request(Session& session) {
     send_grant(*slot);
   } else if (!session.open) {
     // The request was answered otherwise meanwhile, and nobody has come for this one.
-    send(session.worker->address, Release{.session = session.id});
+    release(session);
   }
 }
 

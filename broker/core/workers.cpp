@@ -317,6 +317,7 @@ void Broker::on(const Address& from, const Heartbeat& message) {
   }
   if (message.draining && !worker->draining) drain(*worker, DrainMode::drain);
   send(from, Heard{.lease = worker->lease, .beat = message.beat, .applied = worker->applied, .now_ms = in_ms(now_)});
+  release_again(*worker);
   compare(*worker, message);
 }
 
