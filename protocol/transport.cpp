@@ -243,6 +243,8 @@ class Line {
   void monitor(Context& context);
   // The next handshake that was told, if there is one.
   std::optional<Handshake> handshake();
+  // Whether a connection that stood was lost since it was asked last.
+  bool lost() { return std::exchange(lost_, false); }
   int monitor_descriptor() const { return monitor_ ? monitor_.get(zmq::sockopt::fd) : -1; }
 
   void owns(const std::string& endpoint) { path_ = OwnedPath(endpoint); }
@@ -280,6 +282,8 @@ class Line {
   zmq::socket_t socket_;
   zmq::socket_t monitor_;
   Credentials credentials_;                     // of a connection
+  bool up_ = false;                             // it stands
+  bool lost_ = false;
   std::shared_ptr<const AllowedKeys> allowed_;  // of a listener
   PublicKey key_;                               // that the message which is read came under
   std::uint64_t dropped_ = 0;
@@ -340,7 +344,8 @@ std::size_t Line::read(zmq::message_t& first) {
 void Line::monitor(Context& context) {
   const std::string where = "inproc://" + domain_;
   constexpr int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                         ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+                         ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                         ZMQ_EVENT_DISCONNECTED;
   MUST(zmq_socket_monitor(socket_.handle(), where.c_str(), events) == 0);
   monitor_ = zmq::socket_t(context.zmq, zmq::socket_type::pair);
   monitor_.set(zmq::sockopt::linger, 0);
@@ -355,6 +360,8 @@ std::optional<Handshake> Line::handshake() {
     std::uint32_t value = 0;
     std::memcpy(&event, head.data(), sizeof event);
     std::memcpy(&value, static_cast<const char*>(head.data()) + sizeof event, sizeof value);
+    if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) up_ = true;
+    if (event == ZMQ_EVENT_DISCONNECTED) lost_ |= std::exchange(up_, false);
     if (auto told = read_handshake(number_, event, value, credentials_)) return told;
   }
   return std::nullopt;
@@ -509,6 +516,7 @@ struct Transport::Inside {
   void watch_handshakes(const std::shared_ptr<Line>& line) {
     const auto look = [this, raw = line.get()] {
       while (auto told = raw->handshake()) handshakes.push_back(*std::move(told));
+      if (raw->lost()) gone.push_back({raw->door(), raw->number()});
     };
     poller.watch(line->monitor_descriptor(), look);
     look();  // it says nothing of later events before somebody has looked once

@@ -68,6 +68,9 @@ void ClientCore::on(Gone event) {
   contact_.lost(now_, *out_);
   for (auto& [handle, session] : sessions_) {
     if (session.stage != Stage::asking) continue;
+    // Who comes back may be another broker, in whose line nobody waits: repeated until it answers.
+    session.queued.reset();
+    session.sent = 0;
     session.ask_due = std::min(session.ask_due, now_ + contact_.jitter(settings_.repeat));
     arm(handle, session);
   }

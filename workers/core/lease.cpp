@@ -87,6 +87,7 @@ void WorkerCore::on(const Registered& message) {
   beats_.clear();
   silent_since_ = never;
   broken_ = false;
+  hurry_ = Duration{0};
   renewed_at(asked_);
   // Workers that registered at the same moment do not renew at the same moment. One that does not know how old its
   // lease is renews at once.
@@ -119,6 +120,7 @@ void WorkerCore::on(const Heard& message) {
   beats_.erase(beats_.begin(), beat + 1);
   silent_since_ = beats_.empty() ? never : beats_.front().second;
   broken_ = false;
+  hurry_ = Duration{0};
 }
 
 void WorkerCore::on(const Probe& message) {
@@ -135,6 +137,10 @@ void WorkerCore::on(const Sync& message) {
 // Says how things are, and with it everything that the broker has not applied.
 void WorkerCore::beat() {
   next_ = now_ + heartbeat_;
+  if (hurry_ != Duration{0}) {
+    next_ = std::min(next_, now_ + jitter(hurry_));
+    hurry_ = std::min(2 * hurry_, heartbeat_);
+  }
   if (broken_ || (silent_since_ != never && now_ - silent_since_ >= 2 * heartbeat_)) {
     broken_ = false;
     silent_since_ = never;

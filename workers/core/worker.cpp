@@ -116,8 +116,12 @@ void WorkerCore::garbled(const Garbled& event) {
 
 void WorkerCore::gone(const Gone& event) {
   if (event.door == Door::broker) {
-    // The next heartbeat finds out; asking for a new connection at each loss would never let one come about.
+    // A heartbeat finds out, soon, but not all workers' at once; asking for a new connection at each loss would never
+    // let one come about.
     broken_ = true;
+    if (stage_ != Stage::registered || hurry_ != Duration{0}) return;
+    hurry_ = settings_.retry;
+    next_ = std::min(next_, now_ + Duration(static_cast<Duration::rep>(chance() % static_cast<std::uint64_t>(hurry_.count()))));
     return;
   }
   // The session goes on: its client may come back by another connection, with its ticket.

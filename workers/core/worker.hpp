@@ -151,6 +151,7 @@ class WorkerCore {
   std::deque<std::pair<std::uint64_t, Instant>> beats_;  // not answered: number, when sent; at most 8
   Instant silent_since_ = never;  // when the first heartbeat since the newest answer or connection was sent
   bool broken_ = false;           // the connection is said to be gone
+  Duration hurry_{0};             // since then: until the next heartbeat; 0: the broker has been heard since
   bool draining_ = false;
   bool stopping_ = false;
 

@@ -164,6 +164,16 @@ TEST_CASE("a lost connection is replaced and the request repeated soon") {
   CHECK(ids(rig.wait(600ms)) == Lines{"a"});
 }
 
+TEST_CASE("a request that waited when its broker was lost is repeated until the new one answers") {
+  Rig rig;
+  rig.tell(acquire);
+  rig.broker("queued id=a position=1");
+  rig.tell(Gone{Door::broker, 0});
+  CHECK(ids(rig.wait(600ms)) == Lines{"a"});
+  CHECK(ids(rig.wait(700ms)) == Lines{"a"});
+  CHECK(ids(rig.wait(1300ms)) == Lines{"a"});
+}
+
 TEST_CASE("more sessions than the bound are refused without asking") {
   Rig rig({.name = "ann", .sessions_max = 1});
   rig.tell(acquire);

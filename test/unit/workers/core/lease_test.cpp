@@ -148,6 +148,20 @@ TEST_CASE("a lease that nobody asked for is taken with the whole list") {
   CHECK(bench.tell(Bench::registered(7)).empty());
 }
 
+TEST_CASE("a worker whose connection broke looks for its broker at once and then ever less often") {
+  Bench bench;
+  bench.enroll();
+  bench.tell(Gone{Door::broker, 0});
+  Lines lines = bench.wait(500ms);
+  CHECK(says(lines, "reconnect"));
+  CHECK(says(lines, "broker heartbeat"));
+  CHECK(says(bench.wait(600ms), "broker heartbeat"));
+  CHECK(says(bench.wait(1200ms), "broker heartbeat"));
+  // Once it is heard the rhythm is as before.
+  bench.broker("heard lease=7 beat=3");
+  CHECK_FALSE(says(bench.wait(500ms), "broker heartbeat"));
+}
+
 TEST_CASE("a probe is answered by a heartbeat at once and a sync by the list") {
   Bench bench;
   bench.enroll();
