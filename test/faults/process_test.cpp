@@ -69,6 +69,23 @@ TEST_CASE("a broker that is killed twenty times under load breaks no session and
   CHECK(tally.faults == 20);
 }
 
+TEST_CASE("a request that waits when its broker is killed is granted by the next one") {
+  Ground ground;
+  ground.start_watch();
+  ground.start_worker("w1", {"slots=1", "work_ms=5"});
+  ground.start_client("holder", {"threads=1", "hold=1", "pause_ms=20"});
+  REQUIRE(eventually([&] { return ground.list().find("used=1") != std::string::npos; }));
+  ground.start_client("c1", {"threads=1", "calls=1", "wait_ms=3500"});
+  REQUIRE(eventually([&] { return ground.list().find("waiting=1") != std::string::npos; }));
+  ground.kill("broker");
+  ground.start_broker();
+  REQUIRE(ground.end("holder") == 0);
+  CHECK(ground.granted("c1", 1, 5s));
+  const Tally tally = ground.prove();
+  CHECK(tally.lost == 0);
+  CHECK(tally.refused == 0);
+}
+
 TEST_CASE("a broker that stands still for half a term two and five terms accuses nobody") {
   Ground ground;
   crowd(ground);

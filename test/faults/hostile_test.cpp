@@ -1,0 +1,173 @@
+// Shows that peers which send garbage, too much, without end or very slowly cost a broker a bounded amount, and nobody
+// else anything.
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <random>
+
+#include "test/faults/ground.hpp"
+
+using namespace pointsman;
+using namespace pointsman::faults;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::uint64_t mebibyte = 1024 * 1024;
+
+// A TCP connection to a listener; -1: it did not come about.
+int dial(const std::string& endpoint) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))));
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const timeval second{1, 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof second);
+  if (::connect(socket, static_cast<const sockaddr*>(static_cast<const void*>(&address)), sizeof address) == 0) return socket;
+  ::close(socket);
+  return -1;
+}
+
+bool say(int socket, const std::string& bytes) {
+  return ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+}
+
+// ZMTP 3.0, NULL mechanism, a DEALER: what a peer says before its first message.
+std::string introduction() {
+  std::string text("\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL", 16);
+  text.resize(64, '\0');
+  return text + std::string("\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06" "DEALER", 30);
+}
+
+// A long frame that says how long it is; `more`: others follow.
+std::string frame(std::uint64_t claimed, std::size_t given, bool more) {
+  std::string text(1, more ? '\x03' : '\x02');
+  for (int shift = 56; shift >= 0; shift -= 8) text += static_cast<char>(claimed >> shift);
+  return text + std::string(given, 'x');
+}
+
+// Seconds of processor time that a process has used.
+double processor(pid_t process) {
+  std::ifstream stat("/proc/" + std::to_string(process) + "/stat");
+  std::string word;
+  std::uint64_t user = 0, system = 0;
+  for (int i = 0; i < 13; ++i) stat >> word;
+  stat >> user >> system;
+  return static_cast<double>(user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+struct Besieged {
+  Ground ground;
+  std::uint64_t before = 0;
+
+  explicit Besieged(GroundOptions options = {}) : ground(std::move(options)) {
+    ground.start_watch();
+    ground.start_worker("w1", {"slots=4", "work_ms=10"});
+    ground.start_client("c1", {"threads=4", "calls=1", "pause_ms=10"});
+    REQUIRE(ground.granted("c1", 10));
+    before = rss_of(ground.process("broker").pid());
+  }
+  // At most so much more memory than before, and a client that is served all the while.
+  void bounded(std::uint64_t more) {
+    ground.rss("broker", before + more);
+    REQUIRE(ground.granted("c1", 10));
+  }
+  Tally prove() {
+    const Tally tally = ground.prove();
+    CHECK(tally.lost == 0);
+    CHECK(tally.failed == 0);
+    return tally;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("garbage and frames that are too large cost little and harm nobody") {
+  Besieged besieged;
+  std::mt19937_64 chance(7);
+  for (const std::string& listener : {besieged.ground.clients(), besieged.ground.workers()}) {
+    for (int i = 0; i < 300; ++i) {
+      const int socket = dial(listener);
+      REQUIRE(socket >= 0);
+      std::string bytes(1 + chance() % 2000, '\0');
+      for (char& byte : bytes) byte = static_cast<char>(chance());
+      switch (i % 4) {
+        case 0: say(socket, bytes); break;
+        case 1: say(socket, introduction() + bytes); break;
+        case 2: say(socket, introduction() + frame(1ULL << 33, 1000, false)); break;
+        default: say(socket, introduction() + frame(1 * mebibyte, 60'000, i % 8 == 3)); break;
+      }
+      ::close(socket);
+    }
+  }
+  besieged.bounded(48 * mebibyte);
+  besieged.prove();
+}
+
+TEST_CASE("peers that say their greeting a byte at a time or nothing at all are sent away") {
+  Besieged besieged;
+  std::vector<int> sockets;
+  for (int i = 0; i < 400; ++i) sockets.push_back(dial(i % 2 == 0 ? besieged.ground.clients() : besieged.ground.workers()));
+  const std::string text = introduction();
+  // Longer than a handshake may take.
+  for (std::size_t byte = 0; byte < 40; ++byte) {
+    for (std::size_t i = 0; i < sockets.size(); i += 2) say(sockets[i], text.substr(byte, 1));
+    last(100ms);
+  }
+  besieged.bounded(64 * mebibyte);
+  // Each has been closed by the broker: there is nothing more to be read than its own greeting.
+  CHECK(eventually(10s, [&] {
+    std::string greeting(1000, '\0');
+    return std::all_of(sockets.begin(), sockets.end(), [&](int socket) {
+      while (::recv(socket, greeting.data(), greeting.size(), MSG_DONTWAIT) > 0) {
+      }
+      return ::recv(socket, greeting.data(), 1, MSG_DONTWAIT) == 0 || (errno != EAGAIN && errno != EINTR);
+    });
+  }));
+  for (const int socket : sockets) ::close(socket);
+  besieged.prove();
+}
+
+TEST_CASE("peers that never read their answers cost a bounded amount") {
+  Besieged besieged;
+  std::vector<int> sockets;
+  // Each asks for the counters as fast as it goes and reads nothing.
+  const std::string question = std::string("\0\x0f{\"op\":\"status\"}", 17);
+  std::string many;
+  for (int i = 0; i < 500; ++i) many += question;
+  for (int i = 0; i < 10; ++i) {
+    const int socket = dial(besieged.ground.clients());
+    REQUIRE(socket >= 0);
+    say(socket, introduction());
+    for (int burst = 0; burst < 20 && say(socket, many); ++burst) {
+    }
+    sockets.push_back(socket);
+  }
+  besieged.bounded(96 * mebibyte);
+  for (const int socket : sockets) ::close(socket);
+  besieged.prove();
+}
+
+TEST_CASE("a broker whose descriptors run out does not spin and takes new peers again afterwards") {
+  Besieged besieged({.limits = {"descriptors=96"}});
+  std::vector<int> sockets;
+  for (int i = 0; i < 150; ++i) sockets.push_back(dial(besieged.ground.clients()));
+  const pid_t broker = besieged.ground.process("broker").pid();
+  last(500ms);
+  const double before = processor(broker);
+  last(2s);
+  const double used = processor(broker) - before;
+  MESSAGE(used << " s of processor time in 2 s");
+  CHECK(used < 1.0);
+  REQUIRE(besieged.ground.granted("c1", 10));
+  for (const int socket : sockets) ::close(socket);
+  besieged.ground.start_client("c2", {"threads=2", "calls=1", "pause_ms=10"});
+  REQUIRE(besieged.ground.granted("c2", 10));
+  besieged.prove();
+}
