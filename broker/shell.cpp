@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "broker/core/broker.hpp"
+#include "protocol/notice.hpp"
 #include "protocol/trace.hpp"
 #include "protocol/transport.hpp"
 
@@ -71,15 +72,17 @@ class Shell {
   }
 
   void run() {
+    notice_.ready("clients " + clients_ + ", workers " + workers_);
     if (!options_.quiet) {
       std::printf("ready clients=%s workers=%s\n", clients_.c_str(), workers_.c_str());
       std::fflush(stdout);
     }
     while (!over()) {
       const auto take = [this](Incoming&& incoming) { taken(std::move(incoming)); };
-      bool more = transport_.turn(std::min(core_.deadline(), stop_at_), take);
+      bool more = transport_.turn(std::min({core_.deadline(), stop_at_, notice_.due()}), take);
       for (int i = 0; more && i < drain_turns; ++i) more = transport_.turn(Instant{}, take);
       if (core_.deadline() <= now()) step(Elapsed{});
+      notice_.tick(now());
     }
   }
 
@@ -97,7 +100,9 @@ class Shell {
     while (signals_.take()) {
       const bool again = stop_at_ != never;
       stop_at_ = again ? now() : now() + options_.drain;
-      if (!again) step(Shutdown{});
+      if (again) continue;
+      notice_.stopping();
+      step(Shutdown{});
     }
   }
 
@@ -144,6 +149,7 @@ class Shell {
   }
 
   const ShellOptions& options_;
+  Notice& notice_ = Notice::of_process();
   StopSignals signals_;
   Transport transport_;
   Broker core_;

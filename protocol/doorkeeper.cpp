@@ -12,6 +12,7 @@ std::string_view word_of(Door door) {
     case Door::clients: return "client";
     case Door::workers: return "worker";
     case Door::broker: return "broker";
+    case Door::supervisor: return "supervisor";
     case Door::direct: break;
   }
   return "direct";

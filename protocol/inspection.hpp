@@ -58,9 +58,11 @@ struct Drain {
   static constexpr std::string_view op = "drain";
   std::string worker;
   DrainMode mode = DrainMode::drain;
+  std::string instance;  // only this one; empty: whichever holds the name
 
   static constexpr auto fields() {
-    return std::tuple{need("worker", &Drain::worker, 1, limits::name), may("mode", &Drain::mode, 0, 0)};
+    return std::tuple{need("worker", &Drain::worker, 1, limits::name), may("mode", &Drain::mode, 0, 0),
+                      may("instance", &Drain::instance, 0, limits::name)};
   }
   friend bool operator==(const Drain&, const Drain&) = default;
 };

@@ -30,6 +30,8 @@ inline constexpr std::size_t weight = 100;     // weights run from 1 to this
 inline constexpr std::size_t exclude = 8;      // workers that one request may exclude
 inline constexpr std::size_t events = 256;     // session events in one report
 inline constexpr std::size_t rows = 1000;      // rows in one listing
+inline constexpr std::size_t processes = 512;      // of one supervisor, while some are replaced, too
+inline constexpr std::size_t names_of_process = 16; // worker names of one supervised process
 inline constexpr std::size_t priority = 9;     // priorities run from 0 to this
 
 // Numbers and times. Numbers stay below 2^53 so that every language reads them exactly.

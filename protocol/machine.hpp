@@ -40,6 +40,7 @@ enum class Door : std::uint8_t {
   workers,  // the broker's listener for workers
   broker,   // a worker's or client's connection to its broker
   direct,   // between a client and a worker
+  supervisor,  // a supervisor's listener for people and programs, or a connection to it
 };
 
 // How a body is written; an answer is written as its question was.

@@ -9,6 +9,7 @@
 #include "protocol/direct_link.hpp"
 #include "protocol/handoff.hpp"
 #include "protocol/inspection.hpp"
+#include "protocol/supervision.hpp"
 #include "protocol/tenure.hpp"
 #include "protocol/words.hpp"
 
@@ -18,7 +19,8 @@ using Message =
     std::variant<Request, Cancel, Release, Renew, List, Explain, Drain, Configure, Watch, Status, Hello,
                  Queued, Granted, Refused, Lost, Cancelled, Released, Renewed, Listing, Explained, Drained,
                  Configured, Watching, Happened, Stats, Welcome, Register, Heartbeat, Report, Holding, Leave,
-                 Registered, Heard, Assign, Probe, Sync, Left, Open, Call, Abandon, Opened, Reply, Failed>;
+                 Registered, Heard, Assign, Probe, Sync, Left, Open, Call, Abandon, Opened, Reply, Failed, Ps,
+                 Roll, Processes, Rolled>;
 
 // The op of any message.
 inline std::string_view op_of(const Message& message) {

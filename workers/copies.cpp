@@ -10,7 +10,7 @@
 #include <set>
 #include <system_error>
 
-#include "workers/process.hpp"
+#include "protocol/processes.hpp"
 
 namespace pointsman::workers {
 
@@ -29,7 +29,7 @@ pid_t fork_copy(std::uint64_t number, const std::function<int(std::uint64_t)>& c
 }  // namespace
 
 int run_copies(std::uint64_t copies, const std::function<int(std::uint64_t)>& copy) {
-  Processes adopted;  // what a copy that was killed leaves behind is ours, and goes when we do
+  Children adopted;  // what a copy that was killed leaves behind is ours, and goes when we do
   std::set<pid_t> running;
   int worst = 0;
   for (std::uint64_t number = 1; number <= copies; ++number) {

@@ -8,7 +8,7 @@
 #include "workers/core/events.hpp"
 #include "workers/descriptors.hpp"
 #include "workers/driver.hpp"
-#include "workers/process.hpp"
+#include "protocol/processes.hpp"
 #include "workers/sidecar.hpp"
 
 namespace pointsman::workers {
@@ -16,7 +16,7 @@ namespace pointsman::workers {
 // What the ways share; outlives them.
 struct Workshop {
   const SidecarOptions& options;
-  Processes& processes;
+  Children& processes;
   Descriptors& descriptors;
   Driver* driver = nullptr;  // while there is one
   std::string name;          // of the worker

@@ -27,14 +27,25 @@ Driver::Driver(Transport& transport, WorkerSettings settings, std::string broker
       broker_(std::move(broker)),
       peer_(transport.connect(Door::broker, broker_, {})),
       handlers_(std::move(handlers)),
-      trace_(trace) {}
+      trace_(trace),
+      movement_(notice_.hang()) {
+  notice_.worker(core_.name(), core_.instance());
+}
 
 Driver::~Driver() { transport_.disconnect(peer_); }
 
 void Driver::turn(Instant until) {
-  until = std::min(until, core_.deadline());
+  until = std::min({until, core_.deadline(), notice_.due()});
   transport_.turn(until, [this](Incoming&& event) { take(std::move(event)); });
   if (core_.deadline() <= now()) tell(Elapsed{});
+  give_sign_of_life();
+}
+
+// Whose loop turns but whose calls stand still is hung, too.
+void Driver::give_sign_of_life() {
+  if (!notice_.wanted()) return;
+  const Instant at = now();
+  notice_.tick(at, movement_.moving(at, core_.working(), core_.progress()));
 }
 
 void Driver::take(Incoming&& event) {
@@ -73,6 +84,7 @@ void Driver::carry_out(Action&& action) {
   } else if (const auto* abandoned = std::get_if<Abandoned>(&action)) {
     handlers_.abandoned(*abandoned);
   } else if (const auto* enrolled = std::get_if<Enrolled>(&action)) {
+    notice_.ready("registered as " + core_.name());
     handlers_.enrolled(*enrolled);
   } else if (const auto* denied = std::get_if<Denied>(&action)) {
     handlers_.denied(*denied);
@@ -84,6 +96,7 @@ void Driver::carry_out(Action&& action) {
     transport_.disconnect(peer_);
     peer_ = transport_.connect(Door::broker, broker_, {});
   } else if (auto* done = std::get_if<Done>(&action)) {
+    notice_.stopping();
     done_ = std::move(*done);
   }
 }

@@ -1,5 +1,6 @@
 // The driver: gives a worker core its sockets and its time. What the core says about work is handed to whoever
-// runs the work. Used by one thread.
+// runs the work. Who watches over the process hears when the lease is held, and that the work moves on. Used by one
+// thread.
 
 #pragma once
 
@@ -9,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "protocol/notice.hpp"
 #include "protocol/transport.hpp"
 #include "workers/core/worker.hpp"
 
@@ -54,6 +56,7 @@ class Driver {
 
  private:
   void carry_out(Action&& action);
+  void give_sign_of_life();
 
   Transport& transport_;
   WorkerCore core_;
@@ -61,6 +64,8 @@ class Driver {
   std::uint64_t peer_ = 0;  // the connection to the broker
   Handlers handlers_;
   bool trace_;
+  Notice& notice_ = Notice::of_process();
+  Movement movement_;
   std::deque<Event> events_;
   bool telling_ = false;
   std::optional<Done> done_;

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "protocol/names.hpp"
+#include "protocol/notice.hpp"
 #include "workers/copies.hpp"
 #include "workers/craft.hpp"
 #include "workers/server.hpp"
@@ -82,7 +83,7 @@ class Sidecar {
   const SidecarOptions& options_;
   Signals& signals_;
   Descriptors descriptors_;
-  Processes processes_;
+  Children processes_;
   Transport transport_;
   Workshop shop_;
   std::string instance_ = random_name();
@@ -247,6 +248,7 @@ int refuse_options(const SidecarOptions& options) {
 
 int run_sidecar(const SidecarOptions& options) {
   if (const int code = refuse_options(options)) return code;
+  Notice::keep_to_ourselves();
   Signals signals;
   const auto run_one = [&](std::uint64_t number) {
     std::string name = options.name.empty() ? unique_worker_name() : options.name;

@@ -365,6 +365,10 @@ void Broker::on(const Address& from, const Drain& message) {
                   "see: pointsman ls workers");
   }
   Worker& worker = *found->second;
+  if (!message.instance.empty() && message.instance != worker.instance) {
+    return refuse(from, Drain::op, Code::unknown_worker,
+                  "worker \"" + message.worker + "\" is registered as another instance", "see: pointsman ls workers");
+  }
   const std::uint64_t used = worker.used;
   send(worker.address, message);
   if (message.mode == DrainMode::forget) {

@@ -148,4 +148,41 @@ std::string line_of(const clients::SessionEnded& a) {
 std::string line_of(const clients::Answer& a) { return Line("answer").add("token", a.token).add(a.message); }
 std::string line_of(const clients::News& a) { return Line("news").add(Message(a.happened)); }
 
+std::string line_of(const supervisor::Started& e) { return Line("started").add("run", e.run).add("pid", e.pid); }
+std::string line_of(const supervisor::StartFailed& e) {
+  return Line("start-failed").add("run", e.run).add("code", static_cast<std::uint64_t>(e.code)).add("reason", e.reason);
+}
+std::string line_of(const supervisor::Exited& e) {
+  return Line("exited")
+      .add("run", e.run)
+      .add("code", static_cast<std::uint64_t>(e.code))
+      .add("signal", static_cast<std::uint64_t>(e.signal));
+}
+std::string line_of(const supervisor::Noticed& e) {
+  return Line("noticed")
+      .add("run", e.run)
+      .flag("ready", e.ready)
+      .flag("alive", e.alive)
+      .flag("stopping", e.stopping)
+      .add("status", e.status)
+      .add("worker", e.worker)
+      .add("instance", e.instance);
+}
+std::string line_of(const supervisor::Measured& e) {
+  return Line("measured").add("run", e.run).add("bytes", e.bytes);
+}
+std::string line_of(const supervisor::Shutdown&) { return "shutdown"; }
+std::string line_of(const supervisor::Start& a) { return Line("start").add("run", a.run).add("process", a.process); }
+std::string line_of(const supervisor::Signal& a) {
+  return Line("signal").add("run", a.run).add("number", static_cast<std::uint64_t>(a.number));
+}
+std::string line_of(const supervisor::KillTree& a) { return Line("kill-tree").add("run", a.run); }
+std::string line_of(const supervisor::Reconnect&) { return "reconnect"; }
+std::string line_of(const supervisor::Ready&) { return "ready"; }
+std::string line_of(const supervisor::Say& a) { return Line("say").add("process", a.process).add("text", a.text); }
+std::string line_of(const supervisor::Summary& a) { return Line("summary").add("text", a.text); }
+std::string line_of(const supervisor::Done& a) {
+  return Line("done").add("code", static_cast<std::uint64_t>(a.code));
+}
+
 }  // namespace pointsman

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "broker/supervisor/core/events.hpp"
 #include "clients/core/events.hpp"
 #include "workers/core/events.hpp"
 
@@ -45,5 +46,21 @@ std::string line_of(const clients::CallFailed& action);
 std::string line_of(const clients::SessionEnded& action);
 std::string line_of(const clients::Answer& action);
 std::string line_of(const clients::News& action);
+
+// A supervisor and its processes.
+std::string line_of(const supervisor::Started& event);
+std::string line_of(const supervisor::StartFailed& event);
+std::string line_of(const supervisor::Exited& event);
+std::string line_of(const supervisor::Noticed& event);
+std::string line_of(const supervisor::Measured& event);
+std::string line_of(const supervisor::Shutdown& event);
+std::string line_of(const supervisor::Start& action);
+std::string line_of(const supervisor::Signal& action);
+std::string line_of(const supervisor::KillTree& action);
+std::string line_of(const supervisor::Reconnect& action);
+std::string line_of(const supervisor::Ready& action);
+std::string line_of(const supervisor::Say& action);
+std::string line_of(const supervisor::Summary& action);
+std::string line_of(const supervisor::Done& action);
 
 }  // namespace pointsman

@@ -19,7 +19,8 @@ std::unique_ptr<Stage> cast(std::string_view core, std::string_view options) {
   if (core == "broker") stage = broker_stage(fields);
   if (core == "worker") stage = worker_stage(fields);
   if (core == "client") stage = client_stage(fields);
-  if (!stage) throw ScenarioError("the first line names the core: broker, worker or client");
+  if (core == "supervisor") stage = supervisor_stage(fields);
+  if (!stage) throw ScenarioError("the first line names the core: broker, worker, client or supervisor");
   fields.done();
   return stage;
 }

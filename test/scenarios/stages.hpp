@@ -21,6 +21,7 @@ namespace pointsman::scenarios {
 std::unique_ptr<Stage> broker_stage(Fields& options);
 std::unique_ptr<Stage> worker_stage(Fields& options);
 std::unique_ptr<Stage> client_stage(Fields& options);
+std::unique_ptr<Stage> supervisor_stage(Fields& options);
 
 // Who speaks from which address: a name is one connection.
 class Names {

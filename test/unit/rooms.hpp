@@ -24,7 +24,8 @@ inline bool is_below(std::string_view path, std::string_view folder) {
   return path.starts_with(folder) && path.size() > folder.size() && path[folder.size()] == '/';
 }
 
-inline constexpr std::array<const char*, 3> cores{"broker/core", "workers/core", "clients/core"};
+inline constexpr std::array<const char*, 4> cores{"broker/core", "broker/supervisor/core", "workers/core",
+                                              "clients/core"};
 
 inline bool is_core(std::string_view path) {
   return std::any_of(cores.begin(), cores.end(), [&](const char* core) { return is_below(path, core); });
@@ -64,7 +65,7 @@ inline const std::set<std::string> ground{
     "protocol/allowed.hpp", "protocol/frame.hpp",   "protocol/handoff.hpp", "protocol/inspection.hpp",  "protocol/key.hpp",
     "protocol/limits.hpp",
     "protocol/machine.hpp", "protocol/messages.hpp", "protocol/must.hpp",       "protocol/names.hpp",
-    "protocol/tenure.hpp",  "protocol/ticket.hpp",  "protocol/utf8.hpp",        "protocol/words.hpp"};
+    "protocol/supervision.hpp", "protocol/tenure.hpp", "protocol/ticket.hpp",  "protocol/utf8.hpp",        "protocol/words.hpp"};
 
 inline bool may_include(const std::string& path, const std::string& included) {
   if (ground.contains(path)) return ground.contains(included);

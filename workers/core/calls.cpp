@@ -59,6 +59,7 @@ void WorkerCore::serve(Session& session, PendingCall call) {
                         .payload = std::move(call.payload)});
   call.payload.clear();
   session.running = std::move(call);
+  ++running_;
   retime(session);
 }
 
@@ -114,6 +115,7 @@ void WorkerCore::ended(Session& session) {
   session.finished.push_back(session.running->number);
   if (session.finished.size() > settings_.calls_max) session.finished.pop_front();
   session.running.reset();
+  --running_;
   if (session.stage == Session::Stage::closing) return remove(session);
   restart_term(session);
   serve_next(session);

@@ -162,11 +162,13 @@ Duration WorkerCore::jitter(Duration around) {
 void WorkerCore::check() const {
   admission_.check();
   std::uint64_t digest = 0;
+  std::size_t running = 0;
   std::vector<std::uint64_t> used_of(settings_.offers.size());
   for (const auto& [id, session] : sessions_) {
     MUST(session.id == id);
     digest ^= digest_of(id);
     ++used_of[session.offer];
+    running += session.running.has_value();
     MUST(timers_.contains({session.timer, id}));
     MUST(session.timer <= wanted(session));
     MUST(session.running || session.waiting.empty());
@@ -179,6 +181,7 @@ void WorkerCore::check() const {
   MUST(sessions_.size() <= limits::slots);
   MUST(timers_.size() == sessions_.size());
   MUST(digest == digest_);
+  MUST(running == running_);
   MUST(used_of == used_of_);
   MUST(reported_ + 1 >= first_event_ && reported_ <= last_event());
   MUST(beats_.size() <= 8);

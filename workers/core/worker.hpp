@@ -39,6 +39,10 @@ class WorkerCore {
 
   bool done() const { return stage_ == Stage::done; }
   std::size_t sessions() const { return sessions_.size(); }
+  const std::string& name() const { return settings_.name; }
+  const std::string& instance() const { return settings_.instance; }
+  bool working() const { return running_ > 0; }          // at calls
+  std::uint64_t progress() const { return progress_; }  // changes whenever work moves on
 
   // Where the answer of a running call goes, for a shell that minds how fast its client reads; or nothing if
   // nobody wants it. Valid until the next step.
@@ -164,6 +168,7 @@ class WorkerCore {
   std::uint64_t seen_ = 0;      // assignments
   std::uint64_t digest_ = 0;
   std::uint64_t progress_ = 0;
+  std::size_t running_ = 0;     // calls
   std::uint64_t completed_ = 0;
   Duration busy_{0};
   std::deque<SessionEvent> events_;  // not applied

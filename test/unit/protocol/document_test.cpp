@@ -85,6 +85,8 @@ Table limits_table() {
   add("exclude", limits::exclude, "items");
   add("events", limits::events, "items");
   add("rows", limits::rows, "items");
+  add("processes", limits::processes, "items");
+  add("names_of_process", limits::names_of_process, "items");
   add("priority", limits::priority, "-");
   add("number", limits::number, "-");
   add("minute_ms", limits::minute_ms, "ms");
@@ -97,8 +99,8 @@ std::map<std::string, Table> tables() {
   std::map<std::string, Table> all;
   add_messages(static_cast<const Message*>(nullptr), all);
   add_rows<ServiceRow, WorkerRow, SessionRow, WaitingRow, CandidateRow, Counter, Offer, Held, RefusedTickets,
-           SessionEvent, Assignment>(all);
-  add_words<Policy, Direct, Ending, DrainMode, Subject, State, Happening>(all);
+           SessionEvent, Assignment, ProcessRow>(all);
+  add_words<Policy, Direct, Ending, DrainMode, Subject, State, Happening, ProcessKind, ProcessState>(all);
   all["words of code"] = words_of<Code>({"code", "cause", "remedy"});
   all["bounds"] = limits_table();
   Table& digests = all["digests"] = {{"session", "digest"}, 0, {}};

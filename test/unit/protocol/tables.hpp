@@ -30,6 +30,9 @@ template <> struct TypeName<DrainMode> { static constexpr std::string_view value
 template <> struct TypeName<Subject> { static constexpr std::string_view value = "subject"; };
 template <> struct TypeName<State> { static constexpr std::string_view value = "state"; };
 template <> struct TypeName<Happening> { static constexpr std::string_view value = "happening"; };
+template <> struct TypeName<ProcessKind> { static constexpr std::string_view value = "process kind"; };
+template <> struct TypeName<ProcessState> { static constexpr std::string_view value = "process state"; };
+template <> struct TypeName<ProcessRow> { static constexpr std::string_view value = "process row"; };
 template <> struct TypeName<ServiceRow> { static constexpr std::string_view value = "service row"; };
 template <> struct TypeName<WorkerRow> { static constexpr std::string_view value = "worker row"; };
 template <> struct TypeName<SessionRow> { static constexpr std::string_view value = "session row"; };

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace pointsman::workers {
+namespace pointsman {
 
 // The exit code as shells say it: 128 + n if signal n ended it.
 int exit_code_of(int status);
@@ -32,12 +32,12 @@ struct Child {
 
 void close_pipe(int& descriptor);
 
-class Processes {
+class Children {
  public:
-  Processes();
-  ~Processes();  // kills and reaps all that is left
-  Processes(const Processes&) = delete;
-  Processes& operator=(const Processes&) = delete;
+  Children();
+  ~Children();  // kills and reaps all that is left
+  Children(const Children&) = delete;
+  Children& operator=(const Children&) = delete;
 
   using Environment = std::vector<std::pair<std::string, std::string>>;
   using Exited = std::function<void(int status)>;
@@ -67,4 +67,4 @@ class Processes {
 // User and system time that a process has used, in clock ticks; 0 if it is gone.
 unsigned long cpu_ticks(pid_t pid);
 
-}  // namespace pointsman::workers
+}  // namespace pointsman

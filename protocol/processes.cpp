@@ -1,5 +1,5 @@
 // fork and exec, and the account of what was started.
-#include "workers/process.hpp"
+#include "protocol/processes.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include <sstream>
 #include <system_error>
 
-namespace pointsman::workers {
+namespace pointsman {
 
 namespace {
 
@@ -42,7 +42,7 @@ struct Pipe {
 };
 
 // The program's surroundings: ours, with additions that win.
-std::vector<std::string> surroundings(const Processes::Environment& additions) {
+std::vector<std::string> surroundings(const Children::Environment& additions) {
   std::vector<std::string> all;
   for (char** entry = environ; *entry; ++entry) {
     const std::string_view text = *entry;
@@ -120,14 +120,14 @@ void close_pipe(int& descriptor) {
   descriptor = -1;
 }
 
-Processes::Processes() {
+Children::Children() {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   ::signal(SIGPIPE, SIG_IGN);
 }
 
-Processes::~Processes() { kill_all(std::chrono::seconds(2)); }
+Children::~Children() { kill_all(std::chrono::seconds(2)); }
 
-Child Processes::start(const std::vector<std::string>& command, const Environment& environment, bool pipes,
+Child Children::start(const std::vector<std::string>& command, const Environment& environment, bool pipes,
                        Exited exited) {
   bool denied = false;
   const std::string path = path_of(command.front(), denied);
@@ -168,15 +168,15 @@ Child Processes::start(const std::vector<std::string>& command, const Environmen
   return child;
 }
 
-void Processes::signal(pid_t pid, int number) {
+void Children::signal(pid_t pid, int number) {
   if (children_.contains(pid)) kill(-pid, number);
 }
 
-void Processes::signal_all(int number) {
+void Children::signal_all(int number) {
   for (const auto& entry : children_) kill(-entry.first, number);
 }
 
-void Processes::reap() {
+void Children::reap() {
   while (true) {
     siginfo_t info{};
     if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
@@ -193,7 +193,7 @@ void Processes::reap() {
   }
 }
 
-void Processes::kill_all(std::chrono::milliseconds within, const std::set<pid_t>& except) {
+void Children::kill_all(std::chrono::milliseconds within, const std::set<pid_t>& except) {
   children_.clear();
   const auto end = std::chrono::steady_clock::now() + within;
   while (std::chrono::steady_clock::now() < end) {
@@ -224,4 +224,4 @@ unsigned long cpu_ticks(pid_t pid) {
   return user + system;
 }
 
-}  // namespace pointsman::workers
+}  // namespace pointsman
