@@ -19,7 +19,7 @@ install(TARGETS pointsman RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
 # Includes are relative to the root, in the installed tree as in ours.
 foreach(header clients/client.hpp workers/worker.hpp
-    protocol/messages.hpp protocol/words.hpp protocol/handoff.hpp protocol/inspection.hpp protocol/tenure.hpp
+    protocol/messages.hpp protocol/words.hpp protocol/handoff.hpp protocol/inspection.hpp protocol/supervision.hpp protocol/tenure.hpp
     protocol/direct_link.hpp protocol/fields.hpp protocol/frame.hpp protocol/bytes.hpp protocol/limits.hpp)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pointsman/${folder})
@@ -38,4 +38,10 @@ foreach(party client worker)
   file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
   configure_file(cmake/pointsman.pc.in pointsman-${party}.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/pointsman-${party}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()
+
+# Units for systemd; `systemctl enable --now pointsman` after /etc/pointsman/pointsman.toml was written.
+foreach(unit pointsman.service pointsman-broker.service pointsman-worker@.service)
+  configure_file(scripts/systemd/${unit}.in systemd/${unit} @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/systemd/${unit} DESTINATION lib/systemd/system)
 endforeach()

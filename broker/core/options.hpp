@@ -18,6 +18,7 @@ struct ServiceSettings {
   std::uint64_t queue_max = 10'000;  // requests that may wait
   Duration slow_start{0};            // a newcomer's slots grow over this; 0: all at once
   Duration aging{std::chrono::seconds(5)};  // a priority step is worth this much waiting; 0: plain first come first served
+  bool on_demand = false;            // somebody starts workers when requests wait: they wait also while there is none
   Duration hang{0};                  // a worker with sessions but without progress for this long is suspect; 0: never
 };
 

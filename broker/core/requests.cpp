@@ -64,7 +64,8 @@ void Broker::on(const Address& from, const Request& message) {
   if (shutting_down_) {
     return no(Code::shutting_down, "the broker is stopping", "ask again, with the same id, when it is back");
   }
-  if (!message.absent && (!service || service->seats.empty())) {
+  const bool awaited = message.absent || (service && service->settings.on_demand);
+  if (!awaited && (!service || service->seats.empty())) {
     return no(Code::unknown_service, "nobody offers \"" + message.service + "\"",
               "start a worker: pointsman worker --service " + message.service +
                   " -- COMMAND; or ask with absent=true to wait for one");

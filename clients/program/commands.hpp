@@ -93,6 +93,19 @@ int service_command(const ServiceCommand& command, const Context& context);
 
 int status_command(const Context& context);
 
+struct UpCommand {
+  bool quiet = false;
+};
+int up_command(const UpCommand& command, const Context& context);
+
+int ps_command(const Context& context);
+
+struct RollCommand {
+  std::string service;
+  std::uint64_t at_once = 1;
+};
+int roll_command(const RollCommand& command, const Context& context);
+
 // Reading it is checking it: `file` has been read when this is called.
 int config_check_command(const Context& context);
 int config_show_command(const Context& context);

@@ -17,6 +17,7 @@ namespace pointsman::program {
 namespace {
 
 constexpr std::size_t file_bytes = 1 << 20;
+constexpr std::size_t command_bytes = 24 * 1024;  // of a process; and as much for its environment
 
 // Ordered, so that what is found is told in the same order each time.
 using Value = toml::basic_value<toml::discard_comments, std::map, std::vector>;
@@ -30,7 +31,7 @@ const char* kind_of(const Slot& slot) {
   if (std::holds_alternative<std::uint64_t*>(slot)) return "a whole number";
   if (std::holds_alternative<double*>(slot)) return "a number";
   if (std::holds_alternative<bool*>(slot)) return "true or false";
-  if (std::holds_alternative<Endpoint>(slot) || std::holds_alternative<Policy*>(slot)) return "a text in quotes";
+  if (std::holds_alternative<Endpoint>(slot) || std::holds_alternative<Text>(slot) || std::holds_alternative<Policy*>(slot)) return "a text in quotes";
   return "a duration in quotes, like \"5s\"";
 }
 
@@ -62,19 +63,23 @@ class Reader {
   Reader(const std::string& path, Settings& settings) : path_(path), settings_(settings) {}
 
   void read(const Value& file) {
-    static const std::vector<std::string_view> sections{"broker", "client", "worker", "service"};
+    static const std::vector<std::string_view> sections{"broker", "client", "worker", "service",
+                                                         "up", "process"};
     for (const auto& [name, value] : file.as_table()) {
       if (name == "service") {
         read_services(value);
+      } else if (name == "process") {
+        read_processes(value);
       } else if (std::find(sections.begin(), sections.end(), name) == sections.end()) {
         mistake(value, "there is no section \"" + name + "\"" + did_you_mean(name, sections), "not known",
-                "the sections are [broker], [[service]], [client] and [worker]");
+                "the sections are [broker], [[service]], [client], [worker], [up] and [[process]]");
       } else if (!value.is_table()) {
         mistake(value, "\"" + name + "\" is a section", "no section", "write [" + name + "] on a line of its own");
       } else {
         read_section(name + ".", value, setting_keys(), settings_);
       }
     }
+    expect_on_demand();
   }
 
   std::optional<Problem> problem() {
@@ -92,11 +97,14 @@ class Reader {
   void read_section(const std::string& prefix, const Value& table, std::span<const Key<Owner>> keys, Owner& owner,
                     const std::string& origin_prefix = {}) {
     for (const auto& [name, value] : table.as_table()) {
-      if (!origin_prefix.empty() && name == "name") continue;
+      if (!origin_prefix.empty() && (name == "name" || name == "command" || name == "environment")) continue;
       const std::string full = prefix + name;
       const auto key = std::find_if(keys.begin(), keys.end(), [&](const auto& k) { return k.name == full; });
       if (key == keys.end()) {
-        unknown_key(prefix, name, value, keys, origin_prefix.empty() ? "" : "name");
+        std::vector<std::string_view> besides;
+        if (!origin_prefix.empty()) besides = {"name"};
+        if (origin_prefix.starts_with("process.")) besides = {"name", "command", "environment"};
+        unknown_key(prefix, name, value, keys, besides);
         continue;
       }
       const Slot slot = key->slot(owner);
@@ -113,9 +121,7 @@ class Reader {
 
   template <class Owner>
   void unknown_key(const std::string& prefix, const std::string& name, const Value& value,
-                   std::span<const Key<Owner>> keys, std::string_view besides) {
-    std::vector<std::string_view> known;
-    if (!besides.empty()) known.push_back(besides);
+                   std::span<const Key<Owner>> keys, std::vector<std::string_view> known) {
     for (const auto& key : keys) {
       if (key.name.starts_with(prefix)) known.push_back(key.name.substr(prefix.size()));
     }
@@ -160,6 +166,100 @@ class Reader {
       mistake(name, "a service's name is a text of 1 to " + std::to_string(limits::name) + " bytes", "here", "");
     }
     return std::nullopt;
+  }
+
+  void read_processes(const Value& value) {
+    if (!value.is_array() || value.as_array().empty() || !value.as_array().front().is_table()) {
+      mistake(value, "\"process\" is a list of tables", "no list of tables", "write [[process]] on a line of its own");
+      return;
+    }
+    std::uint64_t all = 0;
+    for (const Value& table : value.as_array()) {
+      ProcessSettings process;
+      if (!read_name(table, process) || !read_command(table, process)) continue;
+      const bool says = table.contains("notify");
+      read_section("", table, process_keys(), process, "process." + process.name + ".");
+      read_environment(table, process);
+      if (!says) process.notify = is_worker_command(process.command);
+      if (process.service.empty()) process.service = service_of_command(process.command);
+      if (process.max == 0) process.max = std::max<std::uint64_t>(process.min, 1);
+      if (process.max < process.min) {
+        mistake(table, "max is " + std::to_string(process.max) + ", but min is " + std::to_string(process.min), "here",
+                "change one of the two");
+      }
+      if (process.max > process.min && process.service.empty()) {
+        mistake(table, "nobody knows when more than min of these are needed", "here",
+                "say service = \"…\", or leave max out");
+      }
+      all += process.max;
+      settings_.up.processes.push_back(std::move(process));
+    }
+    // Some room for those that replace others.
+    if (all + 2 > limits::processes) {
+      mistake(value, std::to_string(all) + " processes are too many", "here",
+              "there may be " + std::to_string(limits::processes - 2));
+    }
+  }
+
+  bool read_name(const Value& table, ProcessSettings& process) {
+    constexpr std::size_t name_max = limits::name - 8;  // its processes have a number behind it
+    if (!table.contains("name") || !table.at("name").is_string() || table.at("name").as_string().str.empty() ||
+        table.at("name").as_string().str.size() > name_max || table.at("name").as_string().str == "broker") {
+      mistake(table, "a process has a name", "here",
+              "add name = \"…\", of 1 to " + std::to_string(name_max) + " bytes, and not \"broker\"");
+      return false;
+    }
+    process.name = table.at("name").as_string().str;
+    const auto& others = settings_.up.processes;
+    if (std::none_of(others.begin(), others.end(), [&](const auto& o) { return o.name == process.name; })) return true;
+    mistake(table, "the process \"" + process.name + "\" is there twice", "here again", "give it another name");
+    return false;
+  }
+
+  bool read_command(const Value& table, ProcessSettings& process) {
+    const auto wrong = [&](const Value& where) {
+      mistake(where, "the command is a list of words", "here", "like this: command = [\"gzip\", \"-c\"]");
+      return false;
+    };
+    if (!table.contains("command")) return wrong(table);
+    const Value& words = table.at("command");
+    if (!words.is_array() || words.as_array().empty()) return wrong(words);
+    std::size_t bytes = 0;
+    for (const Value& word : words.as_array()) {
+      if (!word.is_string()) return wrong(word);
+      process.command.push_back(word.as_string().str);
+      bytes += process.command.back().size() + 1;
+    }
+    if (bytes > command_bytes || process.command.front().empty()) return wrong(words);
+    return true;
+  }
+
+  void read_environment(const Value& table, ProcessSettings& process) {
+    if (!table.contains("environment")) return;
+    const Value& variables = table.at("environment");
+    if (!variables.is_table()) {
+      return mistake(variables, "the environment is a table of texts", "here",
+                     "like this: environment = {LANG = \"C\"}");
+    }
+    std::size_t bytes = 0;
+    for (const auto& [name, value] : variables.as_table()) {
+      if (!value.is_string()) {
+        mistake(value, "\"" + name + "\" is of the wrong type", "here", "it is a text in quotes");
+        continue;
+      }
+      process.environment.emplace_back(name, value.as_string().str);
+      bytes += name.size() + value.as_string().str.size() + 2;
+    }
+    if (bytes > command_bytes) mistake(variables, "the environment is too large", "here", "");
+  }
+
+  // Requests for what is started on demand wait for it.
+  void expect_on_demand() {
+    auto& core = settings_.broker.core;
+    for (const auto& process : settings_.up.processes) {
+      if (process.service.empty() || process.max == process.min) continue;
+      core.services.try_emplace(process.service, core.service).first->second.on_demand = true;
+    }
   }
 
   std::string place(const Value& value) const { return path_ + ":" + std::to_string(value.location().line()); }

@@ -4,6 +4,8 @@
 //   [[service]] name = "zip"      policy, queue_max, slow_start, aging, hang; name = "*": of those not listed
 //   [client] broker, timeout
 //   [worker] broker
+//   [up] folder, stop, broker, ready, watchdog
+//   [[process]] name, command, environment, and the keys of process_keys()
 
 #pragma once
 

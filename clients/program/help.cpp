@@ -23,6 +23,10 @@ constexpr std::string_view exit_codes = R"(Exit codes of pointsman
   127  the command of `pointsman run` was not found
   128+n  the command of `pointsman run`, or pointsman itself, died of signal n; 130: Ctrl-C
 
+`pointsman up` ends with 0 when it was stopped in good order, 2 if its broker cannot run as it is configured, 124 if something
+had to be killed at the end, 125 if another one has its folder or what starts its processes was lost. `pointsman roll` ends with
+1 if a new process did not become ready; the old ones go on then. `pointsman ps` and `roll` end with 3 if there is no supervisor.
+
 `pointsman run` and `pointsman worker` otherwise pass on what their commands and the broker say. With --json the error on stderr
 is {"error":{"code":…,"exit":…,"message":…}}.
 )";
@@ -32,12 +36,16 @@ constexpr std::string_view environment = R"(Environment of pointsman
   POINTSMAN_BROKER    the clients' listener of the broker, for all client commands (tcp://127.0.0.1:5570)
   POINTSMAN_WORKERS   the workers' listener of the broker, for `pointsman worker` (tcp://127.0.0.1:5571)
   POINTSMAN_CONFIG    the configuration file; without it ~/.config/pointsman.toml, else /etc/pointsman.toml, if there
+  NOTIFY_SOCKET, WATCHDOG_USEC   where broker and worker say how they are (sd_notify), and how often; systemd sets them
   POINTSMAN_TIMEOUT   how long a whole command may take, like --timeout
   NO_COLOR            no colours on a terminal
   COLUMNS             width of the terminal
 
 A flag goes before the environment, that before the configuration file, that before the default. `pointsman config show` says
 what is in force and why.
+
+`pointsman up` gives its processes POINTSMAN_CONFIG, POINTSMAN_BROKER, POINTSMAN_WORKERS, NOTIFY_SOCKET, WATCHDOG_USEC and
+POINTSMAN_PROCESS, their name.
 
 `pointsman run` gives its command POINTSMAN_ENDPOINT, POINTSMAN_TICKET (base64), POINTSMAN_SESSION, POINTSMAN_WORKER,
 POINTSMAN_SERVICE and POINTSMAN_CLIENT, the name that the ticket is made out to.
@@ -64,6 +72,25 @@ constexpr std::string_view configuration = R"(Configuration file of pointsman (T
 
   [worker]
   broker = "tcp://127.0.0.1:5571"
+
+  [up]                              # `pointsman up` runs a broker, and what follows, and restarts whichever fails
+  stop = "10s"                      # for everything to end in good order
+  watchdog = "10s"                  # a broker without a sign of life for so long is killed
+  folder = "/run/pointsman"         # for its sockets; left out: one that goes with this file
+
+  [[process]]
+  name = "zip"
+  command = ["pointsman", "worker", "--service", "zip", "--", "gzip", "-c"]
+  environment = {LANG = "C"}
+  service = "zip"                   # left out: as the command says, if it is a `pointsman worker`
+  min = 1                           # processes at any time
+  max = 4                           # and while requests wait; left out: as min
+  idle = "1m"                       # nobody used the service for so long: back to min
+  notify = true                     # it says when it is ready (sd_notify); left out: only a `pointsman worker` does
+  ready = "30s"                     # not ready in time: killed
+  watchdog = "10s"                  # no sign of life in time, once there was one: killed
+  hang = "0"                        # calls without progress for so long: killed; 0: never
+  drain = "1m"                      # for its sessions to end before it is replaced (`pointsman roll`) or rests
 
 Durations are a number and a unit: 250ms, 5s, 2m, 1h, 1d. `pointsman config check FILE` names every mistake with its line.
 )";

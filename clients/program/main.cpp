@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -95,6 +96,7 @@ class CommandLine {
     define_run();
     define_inspection();
     define_control();
+    define_supervision();
     define_config();
     define_help();
     common(app_);
@@ -348,6 +350,40 @@ class CommandLine {
              "Sessions without progress for so long: suspect; 0: never");
   }
 
+  // Of these the file is the first thing that matters; without another it is the one in this folder.
+  CLI::App& supervised(const std::string& name, const std::string& description, const std::string& examples,
+                       std::function<int(const Context&)> action) {
+    auto& sub = command(name, description, examples, action);
+    sub.final_callback([this, action = std::move(action)] {
+      const char* named = std::getenv("POINTSMAN_CONFIG");
+      if (invocation_.config.empty() && (named == nullptr || *named == '\0')) invocation_.config = "pointsman.toml";
+      invocation_.action = action;
+    });
+    return sub;
+  }
+
+  void define_supervision() {
+    auto& up = supervised("up", "Run a broker and workers from one file, and restart whichever fails",
+                          "  pointsman up\n"
+                          "  pointsman up /etc/pointsman.toml",
+                          [this](const Context& context) { return up_command(up_, context); });
+    up.add_option("FILE", invocation_.config, "The configuration file [pointsman.toml]");
+    up.add_flag("--quiet", up_.quiet, "Say nothing");
+
+    auto& ps = supervised("ps", "List the processes that `pointsman up` runs",
+                          "  pointsman ps\n"
+                          "  pointsman ps /etc/pointsman.toml --json",
+                          [](const Context& context) { return ps_command(context); });
+    ps.add_option("FILE", invocation_.config, "That `pointsman up` was given [pointsman.toml]");
+
+    auto& roll = supervised("roll", "Replace the processes of a service, new ones first, without a failed request",
+                            "  pointsman roll zip\n"
+                            "  pointsman roll zip --at-once 2 --config /etc/pointsman.toml",
+                            [this](const Context& context) { return roll_command(roll_, context); });
+    roll.add_option("SERVICE", roll_.service, "Or the name of a [[process]]")->required();
+    number(roll, "--at-once", roll_.at_once, 1, limits::processes, "So many at a time");
+  }
+
   void define_config() {
     auto& config = *app_.add_subcommand("config", "Check a configuration file, or show what is in force");
     config.require_subcommand(0, 1);
@@ -504,6 +540,8 @@ class CommandLine {
   ExplainCommand explain_;
   DrainCommand drain_;
   WatchCommand watch_;
+  UpCommand up_;
+  RollCommand roll_;
   ServiceCommand service_;
   std::string topic_;
 };

@@ -66,6 +66,15 @@ constexpr std::array setting_list{
     Key<Settings>{"broker.remembered_max", core<&Options::remembered_max>, "ended requests that are known", 0,
                   100'000'000},
     Key<Settings>{"broker.watchers_max", core<&Options::watchers_max>, "watchers", 0, 10'000},
+    Key<Settings>{"up.folder", [](Settings& s) -> Slot { return Text{&s.up.folder}; },
+                  "for its sockets; nobody else may enter it"},
+    Key<Settings>{"up.stop", [](Settings& s) -> Slot { return &s.up.stop; }, "for everything to end in good order",
+                  100, 600'000},
+    Key<Settings>{"up.broker", [](Settings& s) -> Slot { return &s.up.broker; }, "run a broker, too"},
+    Key<Settings>{"up.ready", [](Settings& s) -> Slot { return &s.up.ready; },
+                  "the broker is ready within this, or hung; 0: no matter", 0, day},
+    Key<Settings>{"up.watchdog", [](Settings& s) -> Slot { return &s.up.watchdog; },
+                  "the broker gives a sign of life within this, or is hung; 0: no matter", 0, day},
     Key<Settings>{"client.broker", [](Settings& s) -> Slot { return Endpoint{&s.client_broker}; },
                   "the clients' listener of the broker"},
     Key<Settings>{"client.timeout", [](Settings& s) -> Slot { return &s.client_timeout; },
@@ -81,7 +90,33 @@ constexpr std::array service_list{
     Key<ServiceSettings>{"slow_start", of_service<&ServiceSettings::slow_start>,
                          "over which a newcomer's slots grow", 0, day},
     Key<ServiceSettings>{"aging", of_service<&ServiceSettings::aging>, "what a step of priority is worth", 0, day},
+    Key<ServiceSettings>{"on_demand", of_service<&ServiceSettings::on_demand>,
+                         "requests wait also while nobody offers it"},
     Key<ServiceSettings>{"hang", of_service<&ServiceSettings::hang>, "without progress: suspect; 0: never", 0, day},
+};
+
+template <auto Member>
+Slot of_process(ProcessSettings& process) {
+  if constexpr (std::is_same_v<decltype(process.*Member), std::string&>) return Text{&(process.*Member)};
+  else return &(process.*Member);
+}
+
+constexpr std::array process_list{
+    Key<ProcessSettings>{"service", of_process<&ProcessSettings::service>, "that its workers offer"},
+    Key<ProcessSettings>{"min", of_process<&ProcessSettings::min>, "processes at any time", 0, limits::processes},
+    Key<ProcessSettings>{"max", of_process<&ProcessSettings::max>, "and while requests wait; 0: as many as min", 0,
+                         limits::processes},
+    Key<ProcessSettings>{"idle", of_process<&ProcessSettings::idle>, "nobody used the service for so long: back to min",
+                         100, day},
+    Key<ProcessSettings>{"notify", of_process<&ProcessSettings::notify>, "it says by itself when it is ready"},
+    Key<ProcessSettings>{"ready", of_process<&ProcessSettings::ready>, "not ready within this: hung; 0: no matter", 0,
+                         day},
+    Key<ProcessSettings>{"watchdog", of_process<&ProcessSettings::watchdog>,
+                         "no sign of life within this: hung; 0: no matter", 0, day},
+    Key<ProcessSettings>{"hang", of_process<&ProcessSettings::hang>, "calls without progress for this: hung; 0: never",
+                         0, day},
+    Key<ProcessSettings>{"drain", of_process<&ProcessSettings::drain>,
+                         "for its sessions to end before it is replaced or rests", 0, day},
 };
 
 // The environment's name for a setting.
@@ -123,6 +158,14 @@ struct Assigner {
 
   std::optional<Wrong> operator()(Endpoint slot) const {
     if (!is_endpoint(text)) return Wrong{quoted(text) + " is no endpoint", "write tcp://HOST:PORT or ipc://PATH"};
+    *slot.text = text;
+    return std::nullopt;
+  }
+
+  std::optional<Wrong> operator()(Text slot) const {
+    if (text.empty() || text.size() > limits::endpoint) {
+      return Wrong{"it is a text of 1 to " + std::to_string(limits::endpoint) + " bytes", ""};
+    }
     *slot.text = text;
     return std::nullopt;
   }
@@ -225,6 +268,7 @@ Or<std::string> choose_file(const std::string& named, const Environment& environ
 
 std::span<const Key<Settings>> setting_keys() { return setting_list; }
 std::span<const Key<ServiceSettings>> service_keys() { return service_list; }
+std::span<const Key<ProcessSettings>> process_keys() { return process_list; }
 
 std::optional<Wrong> assign(const Slot& slot, std::string_view text, std::uint64_t min, std::uint64_t max,
                             bool endless) {
@@ -235,7 +279,7 @@ std::string shown(const Slot& slot) {
   return std::visit(
       [](const auto& value) -> std::string {
         using Kind = std::remove_cvref_t<decltype(value)>;
-        if constexpr (std::is_same_v<Kind, Endpoint>) {
+        if constexpr (std::is_same_v<Kind, Endpoint> || std::is_same_v<Kind, Text>) {
           return *value.text;
         } else if constexpr (std::is_same_v<Kind, Duration*>) {
           return exact(std::chrono::duration_cast<Milliseconds>(*value));

@@ -17,9 +17,20 @@
 
 #include "broker/shell.hpp"
 #include "clients/program/problem.hpp"
+#include "clients/program/process_settings.hpp"
 #include "protocol/names.hpp"
 
 namespace pointsman::program {
+
+// [up]: what `pointsman up` runs besides the broker, and how.
+struct UpSettings {
+  std::string folder;             // for its sockets; empty: one that goes with the file
+  Duration stop{std::chrono::seconds(10)};
+  bool broker = true;             // runs one
+  Duration ready{std::chrono::seconds(30)};     // of the broker
+  Duration watchdog{std::chrono::seconds(10)};  // of the broker
+  std::vector<ProcessSettings> processes;
+};
 
 struct Settings {
   broker::ShellOptions broker{.clients = std::string(default_clients_endpoint),
@@ -27,6 +38,7 @@ struct Settings {
   std::string client_broker{default_clients_endpoint};
   Milliseconds client_timeout = forever;  // of a whole command
   std::string worker_broker{default_workers_endpoint};
+  UpSettings up;
 
   std::string file;                           // that was read; empty: none
   std::map<std::string, std::string> origin;  // by name; what is not listed is a default
@@ -36,7 +48,11 @@ struct Settings {
 struct Endpoint {
   std::string* text;
 };
-using Slot = std::variant<Endpoint, Duration*, Milliseconds*, std::uint64_t*, double*, bool*, Policy*>;
+// Any text of 1 to limits::endpoint bytes.
+struct Text {
+  std::string* text;
+};
+using Slot = std::variant<Endpoint, Text, Duration*, Milliseconds*, std::uint64_t*, double*, bool*, Policy*>;
 
 // One setting of `Owner`. The bounds are milliseconds for durations.
 template <class Owner>
@@ -54,6 +70,9 @@ std::span<const Key<Settings>> setting_keys();
 
 // Of one service: the keys of a [[service]] table beside `name`.
 std::span<const Key<broker::ServiceSettings>> service_keys();
+
+// Of one kind of process: the keys of a [[process]] table beside `name`, `command` and `environment`.
+std::span<const Key<ProcessSettings>> process_keys();
 
 // Takes over a value as it is written; a sentence and its remedy if it cannot be.
 struct Wrong {
