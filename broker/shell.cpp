@@ -6,14 +6,19 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "broker/core/broker.hpp"
+#include "broker/keyring.hpp"
+#include "broker/selftest.hpp"
 #include "protocol/notice.hpp"
 #include "protocol/trace.hpp"
 #include "protocol/transport.hpp"
@@ -22,17 +27,21 @@ namespace pointsman::broker {
 
 namespace {
 
-constexpr int drain_turns = 64;             // turns in a row before time gets its say
+constexpr int drain_turns = 64;                                  // turns in a row before time gets its say
+constexpr Duration look_every = std::chrono::milliseconds(500);  // at the file of allowed keys
+constexpr Duration refusals_every = std::chrono::seconds(1);     // are counted, and the first few told
+constexpr int refusals_told = 10;
 constexpr std::size_t traced_max = 10'000;  // peers that a trace tells apart
 
-// SIGTERM and SIGINT as something to be read; SIGPIPE as nothing. As before when destroyed.
-class StopSignals {
+// SIGTERM, SIGINT and SIGHUP as something to be read; SIGPIPE as nothing. As before when destroyed.
+class Signals {
  public:
-  StopSignals() {
+  Signals() {
     sigset_t stops;
     sigemptyset(&stops);
     sigaddset(&stops, SIGTERM);
     sigaddset(&stops, SIGINT);
+    sigaddset(&stops, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &stops, &before_);
     struct sigaction ignore {};
     ignore.sa_handler = SIG_IGN;
@@ -41,20 +50,21 @@ class StopSignals {
     if (descriptor_ < 0)
       throw TransportError(std::string("cannot wait for signals: ") + std::strerror(errno));
   }
-  ~StopSignals() {
+  ~Signals() {
     ::close(descriptor_);
     sigaction(SIGPIPE, &pipe_before_, nullptr);
     pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
 
   int descriptor() const { return descriptor_; }
 
-  // Takes one that came, if one did.
-  bool take() const {
+  // Takes one that came; 0: none did.
+  int take() const {
     signalfd_siginfo signal{};
-    return ::read(descriptor_, &signal, sizeof signal) == sizeof signal;
+    return ::read(descriptor_, &signal, sizeof signal) == sizeof signal ? static_cast<int>(signal.ssi_signo)
+                                                                        : 0;
   }
 
  private:
@@ -66,21 +76,30 @@ class StopSignals {
 class Shell {
  public:
   explicit Shell(const ShellOptions& options) : options_(options), core_(core_options(options)) {
-    clients_ = transport_.listen(Door::clients, options.clients, {}, options.insecure);
-    workers_ = transport_.listen(Door::workers, options.workers, {}, options.insecure);
-    transport_.watch(signals_.descriptor(), [this] { stop_asked(); });
+    if (!options.key.empty()) lock(options);
+    clients_ = transport_.listen(Door::clients, options.clients, {}, options.insecure,
+                                 {.own = own_, .roles = {Role::client, Role::peer, Role::admin}});
+    workers_ = transport_.listen(Door::workers, options.workers, {}, options.insecure,
+                                 {.own = own_, .roles = {Role::worker, Role::peer}});
+    if (own_) {
+      for (const std::string& endpoint : {clients_, workers_})
+        strangers_.push_back(test_lock(endpoint, own_->key));
+    }
+    transport_.watch(signals_.descriptor(), [this] { signalled(); });
   }
 
   void run() {
     notice_.ready("clients " + clients_ + ", workers " + workers_);
     if (!options_.quiet) {
-      std::printf("ready clients=%s workers=%s\n", clients_.c_str(), workers_.c_str());
+      const std::string key = own_ ? " key=" + to_z85(own_->key) : "";
+      std::printf("ready clients=%s workers=%s%s\n", clients_.c_str(), workers_.c_str(), key.c_str());
       std::fflush(stdout);
     }
     while (!over()) {
       const auto take = [this](Incoming&& incoming) { taken(std::move(incoming)); };
-      bool more = transport_.turn(std::min({core_.deadline(), stop_at_, notice_.due()}), take);
+      bool more = transport_.turn(std::min({core_.deadline(), stop_at_, look_at_, notice_.due()}), take);
       for (int i = 0; more && i < drain_turns; ++i) more = transport_.turn(Instant{}, take);
+      if (look_at_ <= now()) look(false);
       if (core_.deadline() <= now()) step(Elapsed{});
       notice_.tick(now());
     }
@@ -95,15 +114,64 @@ class Shell {
     return core;
   }
 
+  // Keys: from files, and before anything listens.
+  void lock(const ShellOptions& options) {
+    hide_memory();
+    own_ = read_key_pair(options.key);
+    keyring_.emplace(options.allowed, unix_microseconds() / 1'000'000);
+    transport_.allow(keyring_->keys());
+    transport_.on_turned([this](const Turned& who) { turned(who); });
+    look_at_ = now() + look_every;
+  }
+
+  // At the file of allowed keys. `anyway`: reads it even if it looks as it did.
+  void look(bool anyway) {
+    look_at_ = now() + look_every;
+    const Keyring::News news = keyring_->look(unix_microseconds() / 1'000'000, anyway);
+    if (!news.problem.empty()) say(news.problem + " (the keys that were allowed before stay so)");
+    if (!news.changed) return;
+    transport_.allow(keyring_->keys());
+    say("allowed keys: " + std::to_string(keyring_->keys()->list().size()) + " are in force now");
+  }
+
+  // Somebody was not let in. Of many only a few are told.
+  void turned(const Turned& who) {
+    if (std::find(strangers_.begin(), strangers_.end(), who.key) != strangers_.end()) return;
+    if (now() >= refusals_until_) {
+      if (refusals_ > refusals_told)
+        say("turned away: " + std::to_string(refusals_ - refusals_told) + " more");
+      refusals_ = 0;
+      refusals_until_ = now() + refusals_every;
+    }
+    if (++refusals_ > refusals_told) return;
+    const Allowance* known = keyring_->keys()->find(who.key);
+    say("turned away at the " + std::string(who.door == Door::clients ? "clients'" : "workers'") +
+        " listener" + (known != nullptr ? ": " + known->name : "") +
+        (who.key.none() ? "" : ": key " + to_z85(who.key)) +
+        (who.address.empty() ? "" : " from " + who.address) + ": " + explain(who.entry));
+  }
+
+  void say(const std::string& text) const {
+    if (!options_.quiet) print("pointsman broker: " + text);
+  }
+
+  void signalled() {
+    while (const int signal = signals_.take()) {
+      if (signal != SIGHUP) {
+        stop_asked();
+      } else if (keyring_) {
+        look(true);
+      }
+    }
+  }
+
   // The first signal: who waits is told, and has `drain` to hear it. The second: now.
   void stop_asked() {
-    while (signals_.take()) {
-      const bool again = stop_at_ != never;
-      stop_at_ = again ? now() : now() + options_.drain;
-      if (again) continue;
-      notice_.stopping();
-      step(Shutdown{});
-    }
+    const bool again = stop_at_ != never;
+    stop_at_ = again ? now() : now() + options_.drain;
+    if (again) return;
+    notice_.stopping();
+    step(Shutdown{});
   }
 
   bool over() const { return stop_at_ != never && (transport_.idle() || now() >= stop_at_); }
@@ -150,13 +218,20 @@ class Shell {
 
   const ShellOptions& options_;
   Notice& notice_ = Notice::of_process();
-  StopSignals signals_;
+  Signals signals_;
   Transport transport_;
   Broker core_;
   Actions actions_;  // reused
   std::string clients_;
   std::string workers_;
   Instant stop_at_ = never;
+
+  SharedKeyPair own_;  // null: nothing is encrypted
+  std::optional<Keyring> keyring_;
+  Instant look_at_ = never;
+  std::vector<PublicKey> strangers_;  // of the self-test
+  int refusals_ = 0;                  // since a second ago
+  Instant refusals_until_{};
 
   std::map<std::uint64_t, std::string> names_;
   int traced_clients_ = 0;

@@ -15,12 +15,15 @@ struct ShellOptions {
   Options core;         // epoch, seed and master key are set by the shell
   Duration drain{std::chrono::seconds(2)};  // after SIGTERM: the queue is answered, then it stops
   bool insecure = false;  // allow plaintext on an address that is not loopback
+  std::string key;        // file of the key pair; empty: nothing is encrypted and everybody is let in
+  std::string allowed;    // file of the allowed keys, read anew when it changes or SIGHUP comes; goes with `key`
   bool trace = false;     // print every message in the notation on stderr
   bool quiet = false;
 };
 
 // Prints `ready clients=ENDPOINT workers=ENDPOINT` on stdout when both listeners are bound. Blocks until
-// SIGTERM or SIGINT, which it handles. Throws TransportError if it cannot bind.
+// SIGTERM or SIGINT, which it handles. Throws TransportError if it cannot bind, or if a listener that
+// encrypts lets a stranger in; KeyError for what is wrong with the files of keys.
 int run_broker(const ShellOptions& options);
 
 }  // namespace pointsman::broker

@@ -47,6 +47,8 @@ ClientSettings settings_of(const ClientOptions& options, std::string name) {
   return settings;
 }
 
+constexpr int broken_believed = 3;
+
 // The core bounds what is under way by bytes already, and a link whose outbox overflows is lost.
 TransportLimits link_limits() {
   TransportLimits limits = direct_limits();
@@ -75,7 +77,10 @@ Engine::Engine(const ClientOptions& options, NewsSink news)
       news_(std::move(news)),
       core_(settings_of(options, name_)) {
   try {
-    broker_peer_ = transport_.connect(Door::broker, broker_, {});
+    credentials_ = read_credentials(options.key, options.broker_key);
+    broker_peer_ = connect();
+  } catch (const KeyError& error) {
+    throw Error(Code::bad_endpoint, error.what());
   } catch (const TransportError& error) {
     throw Error(Code::bad_endpoint, error.what());
   }
@@ -280,7 +285,8 @@ void Engine::act(Send& action) {
 
 void Engine::act(const Connect& action) {
   try {
-    const std::uint64_t peer = transport_.connect(Door::direct, action.endpoint, link_limits());
+    const std::uint64_t peer =
+        transport_.connect(Door::direct, action.endpoint, link_limits(), credentials_for(action.key));
     peers_.emplace(action.link, peer);
     links_.emplace(peer, action.link);
     if (trace_) endpoints_.emplace(action.link, action.endpoint);
@@ -300,8 +306,33 @@ void Engine::act(const Disconnect& action) {
 }
 
 void Engine::act(const Reconnect&) {
-  const std::uint64_t old = std::exchange(broker_peer_, transport_.connect(Door::broker, broker_, {}));
+  const std::uint64_t old = std::exchange(broker_peer_, connect());
   transport_.disconnect(old);
+}
+
+std::uint64_t Engine::connect() {
+  const std::uint64_t peer = transport_.connect(Door::broker, broker_, {}, credentials_);
+  transport_.on_handshake(peer, [this](const Handshake& handshake) { shook_hands(handshake); });
+  return peer;
+}
+
+// A broker that ends may hang up on a handshake, too, so that is believed only when it happens again and
+// again.
+void Engine::shook_hands(const Handshake& handshake) {
+  if (trace_ && !handshake.reason.empty()) std::fprintf(stderr, "# %s\n", handshake.reason.c_str());
+  broken_ = handshake.result == Handshake::Result::broken ? broken_ + 1 : 0;
+  if (handshake.peer != broker_peer_ || !(handshake.final() || broken_ >= broken_believed)) return;
+  feed(Barred{handshake.reason, handshake.remedy});
+}
+
+// A worker that encrypts is known by the key that the broker said. A client without a key of its own makes
+// one up.
+Credentials Engine::credentials_for(const std::string& worker_key) {
+  if (worker_key.empty()) return {};
+  const auto server = key_from_z85(worker_key);
+  if (!server) throw TransportError("the worker's key '" + worker_key + "' is none");
+  if (!links_own_) links_own_ = credentials_.own ? credentials_.own : make_key_pair();
+  return {.own = links_own_, .server = *server};
 }
 
 void Engine::act(Acquired& action) {

@@ -101,6 +101,9 @@ class Engine {
   void act(News& action);
   void close_session(std::uint64_t handle, const Error& error);
   std::string name_of(const Address& address) const;
+  std::uint64_t connect();
+  void shook_hands(const Handshake& handshake);
+  Credentials credentials_for(const std::string& worker_key);
 
   const std::string broker_;
   const std::string name_;
@@ -108,6 +111,9 @@ class Engine {
   const NewsSink news_;
 
   // The engine's thread.
+  Credentials credentials_;
+  SharedKeyPair links_own_;  // shown to workers
+  int broken_ = 0;  // handshakes in a row
   Transport transport_;
   ClientCore core_;
   std::uint64_t broker_peer_ = 0;

@@ -1,7 +1,37 @@
 // What libzmq tells is a number; what it means depends on who has a key.
 #include "protocol/handshake.hpp"
 
+#include <cstdlib>
+
+#include "protocol/names.hpp"
+
 namespace pointsman {
+
+namespace {
+
+std::string given_or_set(const std::string& given, const std::string& variable) {
+  if (!given.empty()) return given;
+  const char* set = std::getenv((std::string(environment_prefix) + variable).c_str());
+  return set != nullptr ? set : "";
+}
+
+}  // namespace
+
+Credentials read_credentials(const std::string& key_file, const std::string& broker_key) {
+  const std::string own = given_or_set(key_file, "KEY");
+  const std::string server = given_or_set(broker_key, "BROKER_KEY");
+  if (own.empty() && server.empty()) return {};
+  if (own.empty()) {
+    throw KeyError("there is a broker's key, but none of one's own; add --key FILE (or POINTSMAN_KEY), made by `pointsman "
+                   "keys make FILE`");
+  }
+  if (server.empty()) {
+    throw KeyError("there is a key, but not the broker's; add --broker-key KEY (or POINTSMAN_BROKER_KEY): the 40 characters "
+                   "that `pointsman keys show` says of the broker's key file, or its .pub file");
+  }
+  hide_memory();
+  return {.own = read_key_pair(own), .server = public_key_of(server)};
+}
 
 Handshake explain_handshake(std::uint64_t peer, Handshake::Result result, const Credentials& credentials) {
   using Result = Handshake::Result;

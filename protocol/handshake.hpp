@@ -1,6 +1,6 @@
 // Handshake: how a connection got on with its listener, and what to do when it did not.
 //
-// Values and pure functions.
+// Values, and functions without state.
 
 #pragma once
 
@@ -16,6 +16,11 @@ struct Credentials {
   SharedKeyPair own;
   PublicKey server;
 };
+
+// From the file of a key pair and the broker's public key (Z85, or a file that has one). Empty: what
+// $POINTSMAN_KEY and $POINTSMAN_BROKER_KEY say; neither: no encryption. Throws KeyError, also if one is there
+// without the other.
+Credentials read_credentials(const std::string& key_file, const std::string& broker_key);
 
 struct Handshake {
   enum class Result : std::uint8_t {

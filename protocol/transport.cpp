@@ -487,7 +487,7 @@ struct Transport::Inside {
   std::vector<Handshake> handshakes;   // to be told
   std::string body;                    // reused
   std::shared_ptr<const AllowedKeys> allowed;
-  std::function<void(const Handshake&)> on_handshake;
+  std::unordered_map<std::uint64_t, std::function<void(const Handshake&)>> on_handshake;  // by peer
   std::function<void(const Turned&)> on_turned;
   std::map<std::uint64_t, std::shared_ptr<Line>> guarded;  // the listeners that encrypt
 
@@ -525,7 +525,10 @@ struct Transport::Inside {
   // Those who shook hands, and those who were turned away.
   void tell_arrivals() {
     for (const Handshake& told : std::exchange(handshakes, {})) {
-      if (on_handshake && lines.contains(told.peer)) on_handshake(told);
+      const auto found = on_handshake.find(told.peer);
+      if (found == on_handshake.end()) continue;
+      const auto tell = found->second;  // it may close its connection
+      tell(told);
     }
     if (!turned.exchange(false)) return;
     for (const auto& [number, line] : guarded) {
@@ -650,6 +653,7 @@ void Transport::disconnect(std::uint64_t peer) {
   inside_->poller.unwatch(line->descriptor());
   if (const int monitor = line->monitor_descriptor(); monitor >= 0) inside_->poller.unwatch(monitor);
   inside_->lines.erase(peer);
+  inside_->on_handshake.erase(peer);
 }
 
 void Transport::allow(std::shared_ptr<const AllowedKeys> allowed) {
@@ -657,9 +661,10 @@ void Transport::allow(std::shared_ptr<const AllowedKeys> allowed) {
   for (const auto& [number, line] : inside_->guarded) line->allow(inside_->allowed);
 }
 
-void Transport::on_handshake(std::function<void(const Handshake&)> told) {
-  inside_->on_handshake = std::move(told);
+void Transport::on_handshake(std::uint64_t peer, std::function<void(const Handshake&)> told) {
+  if (inside_->lines.contains(peer)) inside_->on_handshake[peer] = std::move(told);
 }
+
 void Transport::on_turned(std::function<void(const Turned&)> told) { inside_->on_turned = std::move(told); }
 
 EntryCounts Transport::entries(Door door) const {

@@ -90,9 +90,11 @@ class Transport {
   // From now on these keys are let in by listeners that encrypt; before the first call none is.
   void allow(std::shared_ptr<const AllowedKeys> allowed);
 
-  // Calls these in turn(): for the handshakes of connections through Door::broker, and for everybody whom a
-  // listener turned away (of many at a time only the first are told, all are counted).
-  void on_handshake(std::function<void(const Handshake&)> told);
+  // Calls `told` in turn() for each handshake of a connection through Door::broker, until it is closed.
+  void on_handshake(std::uint64_t peer, std::function<void(const Handshake&)> told);
+
+  // Calls `told` in turn() for everybody whom a listener turned away; of many at a time only the first are
+  // told, all are counted.
   void on_turned(std::function<void(const Turned&)> told);
 
   // Who was let in and turned away by all listeners of a door, and the messages of keys that were taken away.

@@ -21,14 +21,16 @@ std::string name_of(const Address& address) {
 
 }  // namespace
 
-Driver::Driver(Transport& transport, WorkerSettings settings, std::string broker, Handlers handlers, bool trace)
+Driver::Driver(Transport& transport, WorkerSettings settings, std::string broker, Handlers handlers,
+               bool trace, Credentials credentials)
     : transport_(transport),
       core_(std::move(settings)),
       broker_(std::move(broker)),
-      peer_(transport.connect(Door::broker, broker_, {})),
+      credentials_(std::move(credentials)),
       handlers_(std::move(handlers)),
       trace_(trace),
       movement_(notice_.hang()) {
+  connect();
   notice_.worker(core_.name(), core_.instance());
 }
 
@@ -55,7 +57,8 @@ void Driver::take(Incoming&& event) {
     if (trace_) std::fprintf(stderr, "%s\n", trace_line(*received, name_of).c_str());
     handlers_.heard(*received);
   }
-  if (const auto* gone = std::get_if<Gone>(&event); gone && gone->door == Door::broker && gone->peer != peer_) return;
+  if (const auto* gone = std::get_if<Gone>(&event); gone && gone->door == Door::broker && gone->peer != peer_)
+    return;
   std::visit([this](auto&& e) { tell(std::move(e)); }, std::move(event));
 }
 
@@ -94,11 +97,27 @@ void Driver::carry_out(Action&& action) {
     handlers_.over(*over);
   } else if (std::holds_alternative<Reconnect>(action)) {
     transport_.disconnect(peer_);
-    peer_ = transport_.connect(Door::broker, broker_, {});
+    connect();
   } else if (auto* done = std::get_if<Done>(&action)) {
     notice_.stopping();
     done_ = std::move(*done);
+    if (done_->code == Code::unreachable && !trouble_.reason.empty()) {
+      done_->reason = trouble_.reason;
+      done_->remedy = trouble_.remedy;
+    }
   }
+}
+
+void Driver::connect() {
+  peer_ = transport_.connect(Door::broker, broker_, {}, credentials_);
+  transport_.on_handshake(peer_, [this](const Handshake& handshake) { shook_hands(handshake); });
+}
+
+// The core goes on trying: whoever runs the broker may let this worker in meanwhile.
+void Driver::shook_hands(const Handshake& handshake) {
+  trouble_ = handshake;
+  if (handshake.result == Handshake::Result::done) return;
+  handlers_.denied({.code = Code::unreachable, .reason = handshake.reason, .remedy = handshake.remedy});
 }
 
 bool Driver::congested(std::uint64_t session, std::uint64_t number) const {
@@ -112,10 +131,15 @@ std::string workers_listener(const std::string& given) {
   return set && *set ? set : std::string(default_workers_endpoint);
 }
 
+std::string key_text(const Credentials& credentials) {
+  return credentials.own ? to_z85(credentials.own->key) : std::string();
+}
+
 std::string unique_worker_name() {
   std::array<char, 256> host{};
   if (gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
-  return std::string(host.data()).substr(0, 32) + "-" + std::to_string(getpid()) + "-" + random_name().substr(0, 6);
+  return std::string(host.data()).substr(0, 32) + "-" + std::to_string(getpid()) + "-" +
+         random_name().substr(0, 6);
 }
 
 }  // namespace pointsman::workers

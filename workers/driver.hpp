@@ -33,7 +33,8 @@ class Driver {
  public:
   // Connects to the broker's listener for workers; the core registers at the first turn(). Throws
   // TransportError. The transport outlives the driver and may have a listener already.
-  Driver(Transport& transport, WorkerSettings settings, std::string broker, Handlers handlers, bool trace);
+  Driver(Transport& transport, WorkerSettings settings, std::string broker, Handlers handlers, bool trace,
+         Credentials credentials = {});
   ~Driver();
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
@@ -57,11 +58,15 @@ class Driver {
  private:
   void carry_out(Action&& action);
   void give_sign_of_life();
+  void connect();
+  void shook_hands(const Handshake& handshake);
 
   Transport& transport_;
   WorkerCore core_;
   std::string broker_;
+  Credentials credentials_;
   std::uint64_t peer_ = 0;  // the connection to the broker
+  Handshake trouble_;       // the last handshake, if it went wrong
   Handlers handlers_;
   bool trace_;
   Notice& notice_ = Notice::of_process();
@@ -73,6 +78,9 @@ class Driver {
 
 // The broker's listener for workers: `given`, else $POINTSMAN_WORKERS, else the default.
 std::string workers_listener(const std::string& given);
+
+// What a worker tells the broker of its key: Z85, or nothing without encryption.
+std::string key_text(const Credentials& credentials);
 
 // A name that no other worker has: host, process and chance.
 std::string unique_worker_name();

@@ -28,8 +28,8 @@ namespace {
 
 constexpr int exit_usage = 2, exit_unreachable = 3, exit_refused = 6, exit_wrapper = 125;
 
-// While it lives, SIGTERM, SIGINT and SIGCHLD come by a descriptor only; threads that start meanwhile, such as
-// those of the transport, do not get them either.
+// While it lives, SIGTERM, SIGINT and SIGCHLD come by a descriptor only; threads that start meanwhile, such
+// as those of the transport, do not get them either.
 class Signals {
  public:
   Signals() {
@@ -88,6 +88,7 @@ class Sidecar {
   Workshop shop_;
   std::string instance_ = random_name();
   std::string endpoint_;
+  Credentials credentials_;
   std::unique_ptr<Craft> craft_;   // each, filter
   std::optional<Server> server_;
   std::optional<Driver> driver_;
@@ -99,13 +100,15 @@ class Sidecar {
 };
 
 int Sidecar::run() {
+  credentials_ = read_credentials(options_.key, options_.broker_key);
   transport_.watch(descriptors_.descriptor(), [this] { descriptors_.dispatch(); });
   transport_.watch(signals_.open(), [this] { on_signals(); });
   if (options_.way == Way::server) {
     server_.emplace(shop_);
   } else {
     craft_ = options_.way == Way::each ? make_each(shop_) : make_filter(shop_);
-    const std::string bound = transport_.listen(Door::direct, options_.bind, direct_limits(), options_.insecure);
+    const std::string bound = transport_.listen(Door::direct, options_.bind, direct_limits(), options_.insecure,
+                                                {.own = credentials_.own, .strangers = true});
     make_driver(options_.advertise.empty() ? bound : options_.advertise);
   }
   while (true) {
@@ -161,9 +164,10 @@ void Sidecar::make_driver(const std::string& endpoint) {
                                  .endpoint = endpoint,
                                  .direct = options_.way == Way::server ? Direct::own : Direct::pointsman,
                                  .lease = options_.lease,
+                                 .key = craft_ ? key_text(credentials_) : std::string(),
                                  .seed = random_number(),
                                  .patience = options_.patience},
-                  workers_listener(options_.broker), std::move(handlers), options_.trace);
+                  workers_listener(options_.broker), std::move(handlers), options_.trace, credentials_);
   shop_.driver = &*driver_;
 }
 
@@ -179,6 +183,7 @@ void Sidecar::enrolled() {
 
 void Sidecar::denied(const Denied& why) {
   std::string text = "the broker refuses the registration: " + std::string(word(why.code)) + ": " + why.reason;
+  if (why.code == Code::unreachable) text = "the broker cannot be reached: " + why.reason;
   if (!why.remedy.empty()) text += " (" + why.remedy + ")";
   if (text == told_denied_) return;
   told_denied_ = text;
@@ -255,6 +260,9 @@ int run_sidecar(const SidecarOptions& options) {
     if (options.copies > 1 && !options.name.empty()) name += "-" + std::to_string(number);
     try {
       return Sidecar(options, std::move(name), signals).run();
+    } catch (const KeyError& error) {
+      std::fprintf(stderr, "%s worker: %s\n", std::string(program_name).c_str(), error.what());
+      return exit_usage;
     } catch (const std::exception& error) {
       std::fprintf(stderr, "%s worker: %s\n", std::string(program_name).c_str(), error.what());
       return exit_wrapper;

@@ -32,6 +32,8 @@ struct SidecarOptions {
   std::string bind = "tcp://127.0.0.1:*";
   std::string advertise;
   bool insecure = false;               // allow plaintext on an address that is not loopback
+  std::string key;                     // file of the worker's key pair; empty: $POINTSMAN_KEY, else no encryption
+  std::string broker_key;              // the broker's public key, or a file that has it
   Milliseconds lease{0};
   Milliseconds time_limit{0};          // each, filter: of one call; 0: the client's
   std::size_t output_bytes = 16 * 1024 * 1024;  // each, filter: of one answer

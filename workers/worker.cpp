@@ -29,7 +29,7 @@ struct Worker::Inside {
   }
 
   void serve(const std::function<void(Work&)>& function);
-  workers::WorkerSettings settings() const;
+  workers::WorkerSettings settings(const Credentials& credentials) const;
   workers::Handlers handlers();
   void start(workers::Serve&& serve);
   void work(const std::function<void(Work&)>& function);
@@ -57,13 +57,14 @@ struct Worker::Inside {
   std::map<JobKey, std::shared_ptr<Job>> jobs;  // the I/O thread's
 };
 
-workers::WorkerSettings Worker::Inside::settings() const {
+workers::WorkerSettings Worker::Inside::settings(const Credentials& credentials) const {
   return {.name = options.name,
           .instance = random_name(),
           .offers = options.services,
           .slots = options.slots,
           .endpoint = endpoint,
           .lease = options.lease,
+          .key = workers::key_text(credentials),
           .seed = random_number(),
           .patience = options.patience,
           .calls_max = options.calls_max};
@@ -159,7 +160,9 @@ void Worker::Inside::serve(const std::function<void(Work&)>& run) {
   Transport links;
   function = &run;
   closing = false;
-  const std::string bound = links.listen(Door::direct, options.bind, direct_limits(), options.insecure);
+  const Credentials credentials = read_credentials(options.key, options.broker_key);
+  const std::string bound = links.listen(Door::direct, options.bind, direct_limits(), options.insecure,
+                                         {.own = credentials.own, .strangers = true});
   {
     const std::lock_guard lock(mutex);
     endpoint = options.advertise.empty() ? bound : options.advertise;
@@ -167,7 +170,8 @@ void Worker::Inside::serve(const std::function<void(Work&)>& run) {
   }
   std::optional<workers::Done> done;
   try {
-    workers::Driver driver(links, settings(), workers::workers_listener(options.broker), handlers(), options.trace);
+    workers::Driver driver(links, settings(credentials), workers::workers_listener(options.broker), handlers(),
+                           options.trace, credentials);
     while (!driver.done()) {
       Instant until = never;
       {

@@ -35,6 +35,8 @@ struct WorkerOptions {
   std::string bind = "tcp://127.0.0.1:*";  // where clients come
   std::string advertise;            // what clients are told; empty: what bind became
   bool insecure = false;            // allow plaintext on an address that is not loopback
+  std::string key;                  // file of this worker's key pair; empty: $POINTSMAN_KEY, else no encryption
+  std::string broker_key;           // the broker's public key, or a file that has it; empty: $POINTSMAN_BROKER_KEY
   Milliseconds lease{0};            // 0: the broker's default; `forever`
   Milliseconds patience{10000};     // for the first registration; 0: for ever
   std::size_t calls_max = 64;       // calls of one session that wait behind the running one

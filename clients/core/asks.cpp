@@ -167,12 +167,11 @@ void Asks::tend(Instant now, Actions& out) {
   }
 }
 
-void Asks::close(Actions& out) {
+void Asks::fail(Code code, const std::string& reason, const std::string& remedy, Actions& out) {
   for (auto& [kind, lane] : lanes_) {
     alarms_.clear(kind);
     for (const auto& [ask, give_up] : lane.asks) {
-      out.emplace_back(
-          Answer{ask.token, refusal(ask.question, Code::cancelled, "this client was closed", {})});
+      out.emplace_back(Answer{ask.token, refusal(ask.question, code, reason, remedy)});
     }
   }
   lanes_.clear();

@@ -34,7 +34,7 @@ class Asks {
   Instant deadline() const { return alarms_.first(); }
 
   // Refuses all that is open.
-  void close(Actions& out);
+  void fail(Code code, const std::string& reason, const std::string& remedy, Actions& out);
 
   std::size_t size() const { return asked_; }
   void check() const;

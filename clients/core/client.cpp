@@ -130,11 +130,26 @@ void ClientCore::on(Ask event) {
   asks_.ask(now_, std::move(event), *out_);
 }
 
+void ClientCore::on(Barred event) {
+  contact_.barred();
+  std::vector<std::uint64_t> handles;
+  for (const auto& [handle, session] : sessions_) {
+    if (session.stage != Stage::holding) handles.push_back(handle);
+  }
+  for (const std::uint64_t handle : handles) {
+    Refused refused{.about = std::string(Request::op), .code = Code::unreachable, .id = sessions_.at(handle).id};
+    refused.reason = event.reason;
+    refused.remedy = event.remedy;
+    not_acquired(handle, std::move(refused));
+  }
+  asks_.fail(Code::unreachable, event.reason, event.remedy, *out_);
+}
+
 void ClientCore::on(Close) {
   std::vector<std::uint64_t> handles;
   for (const auto& [handle, session] : sessions_) handles.push_back(handle);
   for (const std::uint64_t handle : handles) on(ReleaseSession{handle});
-  asks_.close(*out_);
+  asks_.fail(Code::cancelled, "this client was closed", {}, *out_);
 }
 
 void ClientCore::ring() {

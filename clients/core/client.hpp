@@ -3,10 +3,11 @@
 // How the rules of PROTOCOL.md are kept here:
 // - A request is repeated with the same id until it is answered. When its session was over before this client
 //   heard of it, or its worker refused or lost it, the client asks anew, as ID.1, ID.2 …
-// - There is one link per worker endpoint, used by all sessions there and kept for later ones.
-// - The first call carries the ticket, as does every message until the worker has answered, so a session costs
+// - There is one link per worker endpoint, used by all sessions there and kept for later ones. - The first
+// call carries the ticket, as does every message until the worker has answered, so a session costs
 //   no round trip of its own. Without a call the session is opened when half of the ticket's life has passed.
-// - A worker that does not answer `pulses` pulses is dead, and so is one that refuses the session. The broker is
+// - A worker that does not answer `pulses` pulses is dead, and so is one that refuses the session. The broker
+// is
 //   asked for another (`failed=SESSION`), and calls of which no part was delivered are sent again, as long as
 //   the session may be reassigned. A worker that refused the ticket has done nothing: that costs no
 //   reassignment.
@@ -67,6 +68,7 @@ class ClientCore {
   void on(RenewSession event);
   void on(ReleaseSession event);
   void on(Ask event);
+  void on(Barred event);
   void on(Close event);
   void ring();
   void tend(std::uint64_t handle, SessionState& session);

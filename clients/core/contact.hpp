@@ -26,13 +26,17 @@ class Contact {
   // Sends a question. `again`: it was sent before; then a broker that has been silent for long gets a new
   // connection first.
   void send(Instant now, Message message, bool again, Actions& out) {
-    if (again && silent(now) && (!replaced_ || now - *replaced_ >= silence_)) replace(now, out);
+    const bool too_quiet = again && silent(now) && (!replaced_ || now - *replaced_ >= silence_);
+    if (barred_ || too_quiet) replace(now, out);
     if (!unanswered_since_) unanswered_since_ = now;
     out.emplace_back(Send{Address{.door = Door::broker}, std::move(message), {}});
   }
 
   // Something came from the broker.
   void heard() { unanswered_since_.reset(); }
+
+  // The connection was refused for good: only another one can do better.
+  void barred() { barred_ = true; }
 
   // The connection was lost. One that is lost again at once is left to the silence that follows.
   void lost(Instant now, Actions& out) {
@@ -61,6 +65,7 @@ class Contact {
   void replace(Instant now, Actions& out) {
     out.emplace_back(Reconnect{});
     replaced_ = now;
+    barred_ = false;
   }
 
   // SplitMix64 (Steele, Lea, Flood 2014).
@@ -77,6 +82,7 @@ class Contact {
   std::uint64_t chance_;
   std::optional<Instant> unanswered_since_;
   std::optional<Instant> replaced_;  // the connection, last
+  bool barred_ = false;
 };
 
 }  // namespace pointsman::clients

@@ -74,12 +74,20 @@ struct Ask {
   Message question;
 };
 
+// The broker's listener does not let this client in, and nothing that was sent will be answered: what was
+// asked, and what waits in a queue, fails at once with code unreachable. Sessions that are held go on. The
+// next question tries anew.
+struct Barred {
+  std::string reason;
+  std::string remedy;
+};
+
 // Ends everything as the events above would, one after the other. idle() tells when the others have heard of
 // it.
 struct Close {};
 
 using Event = std::variant<Elapsed, Received, Garbled, Gone, Acquire, CancelAcquire, Invoke, AbandonCall,
-                           RenewSession, ReleaseSession, Ask, Close>;
+                           RenewSession, ReleaseSession, Ask, Barred, Close>;
 
 // ---------------------------------------------------------------------------------------------------
 // Actions

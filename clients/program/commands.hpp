@@ -1,13 +1,14 @@
 // The commands: what each was told on the command line, and the function that does it.
 //
-// Each returns the status to leave with (exit.hpp), having said on stderr why if it is not 0. Each may throw what
-// the world throws; main tells it.
+// Each returns the status to leave with (exit.hpp), having said on stderr why if it is not 0. Each may throw
+// what the world throws; main tells it.
 
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "clients/program/context.hpp"
@@ -90,6 +91,23 @@ struct ServiceCommand {
   std::optional<Milliseconds> hang;
 };
 int service_command(const ServiceCommand& command, const Context& context);
+
+// Each uses what it needs. The file of allowed keys is the setting broker.allowed.
+struct KeysCommand {
+  std::string file;
+  std::string name;
+  std::string key;  // Z85, or a file that has it
+  std::vector<std::string> roles;
+  std::vector<std::string> asks;
+  std::vector<std::string> offers;
+  std::string until;
+  std::vector<std::pair<std::string, std::uint64_t>> quotas;
+};
+int keys_make_command(const KeysCommand& command, const Context& context);
+int keys_show_command(const KeysCommand& command, const Context& context);
+int keys_allow_command(const KeysCommand& command, const Context& context);
+int keys_revoke_command(const KeysCommand& command, const Context& context);
+int keys_list_command(const KeysCommand& command, const Context& context);
 
 int status_command(const Context& context);
 

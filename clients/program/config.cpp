@@ -1,4 +1,5 @@
-// Config: walks the parsed file and holds every key against the list of settings. The one unit that includes toml11.
+// Config: walks the parsed file and holds every key against the list of settings. The one unit that includes
+// toml11.
 
 #include "clients/program/config.hpp"
 
@@ -92,7 +93,8 @@ class Reader {
   }
 
  private:
-  // `prefix` stands in front of the names in the list: "broker." for the key `lease` that is listed as broker.lease.
+  // `prefix` stands in front of the names in the list: "broker." for the key `lease` that is listed as
+  // broker.lease.
   template <class Owner>
   void read_section(const std::string& prefix, const Value& table, std::span<const Key<Owner>> keys, Owner& owner,
                     const std::string& origin_prefix = {}) {

@@ -7,6 +7,7 @@
 #include "clients/program/duration.hpp"
 #include "clients/program/output.hpp"
 #include "protocol/codec.hpp"
+#include "protocol/handshake.hpp"
 
 namespace pointsman::program {
 
@@ -19,6 +20,9 @@ constexpr Milliseconds a_day(limits::day_ms);
 ClientOptions client_options(const Context& context) {
   ClientOptions options;
   options.broker = context.settings.client_broker;
+  read_credentials(context.settings.client_key, context.settings.client_broker_key);  // throws what is wrong with them
+  options.key = context.settings.client_key;
+  options.broker_key = context.settings.client_broker_key;
   options.trace = context.trace;
   // Less than --timeout, so that a broker that is not there is told as such.
   options.patience = std::min(options.patience, within(context, a_day) * 4 / 5);

@@ -28,7 +28,8 @@ struct Interrupted {
   int signal;
 };
 
-// How the client library is to be used. It waits for the broker no longer than --timeout.
+// How the client library is to be used. Throws KeyError for what is wrong with its keys. It waits for the
+// broker no longer than --timeout.
 ClientOptions client_options(const Context& context);
 
 // The time left until --timeout, at most `wish`.

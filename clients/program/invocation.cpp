@@ -18,6 +18,15 @@ int perform(Invocation invocation) {
     }
     flags.push_back({invocation.name == "worker" ? "worker.broker" : "client.broker", "--broker", invocation.broker});
   }
+  const std::string section = invocation.name == "broker" || invocation.name == "worker" ? invocation.name : "client";
+  if (!invocation.key.empty()) flags.push_back({section + ".key", "--key", invocation.key});
+  if (!invocation.broker_key.empty()) {
+    if (section == "broker") {
+      return complain(usage("--broker-key is how others know a broker", "a broker's own key pair is given with --key FILE"),
+                      invocation.json);
+    }
+    flags.push_back({section + ".broker_key", "--broker-key", invocation.broker_key});
+  }
   if (!invocation.timeout.empty()) flags.push_back({"client.timeout", "--timeout", invocation.timeout});
   auto loaded =
       load_settings(flags, invocation.config, [](const char* variable) { return std::getenv(variable); });

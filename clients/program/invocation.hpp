@@ -16,6 +16,8 @@ struct Invocation {
 
   // What every command may be told; empty: not.
   std::string broker;
+  std::string key;
+  std::string broker_key;
   std::string timeout;
   std::string config;
   bool json = false;

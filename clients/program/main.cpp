@@ -1,5 +1,5 @@
-// The command line of `pointsman`: declares every command and option, and turns words into the structs of commands.hpp.
-// The one unit that includes CLI11.
+// The command line of `pointsman`: declares every command and option, and turns words into the structs of
+// commands.hpp. The one unit that includes CLI11.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -18,6 +18,8 @@
 #include "clients/program/output.hpp"
 #include "clients/program/signals.hpp"
 #include "clients/program/words.hpp"
+#include "protocol/allowed.hpp"
+#include "protocol/keyfile.hpp"
 #include "protocol/names.hpp"
 
 namespace pointsman::program {
@@ -97,6 +99,7 @@ class CommandLine {
     define_inspection();
     define_control();
     define_supervision();
+    define_keys();
     define_config();
     define_help();
     common(app_);
@@ -147,6 +150,12 @@ class CommandLine {
     app.add_option("--broker", invocation_.broker, "Endpoint of the broker: its clients' listener, for `worker` its workers'")
         ->type_name("ENDPOINT")
         ->group("Common options");
+    app.add_option("--key", invocation_.key, "File of one's own key pair: encrypts")
+        ->type_name("FILE")
+        ->group("Common options");
+    app.add_option("--broker-key", invocation_.broker_key, "The broker's public key, or a file that has it; goes with --key")
+        ->type_name("KEY")
+        ->group("Common options");
     app.add_option("--timeout", invocation_.timeout, "Give up when all of it takes longer (exit code 124)")
         ->type_name("DURATION")
         ->group("Common options");
@@ -176,7 +185,7 @@ class CommandLine {
                         [this](const Context& context) { return broker_command(broker_options_, context); });
     Settings defaults;
     for (const auto& key : setting_keys()) {
-      if (!key.name.starts_with("broker.")) continue;
+      if (!key.name.starts_with("broker.") || key.name == "broker.key") continue;  // --key is a common option
       std::string option = "--" + std::string(key.name.substr(7));
       std::replace(option.begin(), option.end(), '_', '-');
       const Slot slot = key.slot(defaults);
@@ -384,6 +393,76 @@ class CommandLine {
     number(roll, "--at-once", roll_.at_once, 1, limits::processes, "So many at a time");
   }
 
+  void define_keys() {
+    auto& keys = *app_.add_subcommand("keys", "Make keys, and say whose key may come to a broker");
+    keys.require_subcommand(0, 1);
+    keys.footer("Examples:\n"
+                "  pointsman keys make broker.key\n"
+                "  pointsman keys make alice.key\n"
+                "  pointsman keys allow --allowed allowed.keys alice alice.key.pub --role client\n"
+                "  pointsman broker --key broker.key --allowed allowed.keys\n"
+                "  pointsman call shout hello --key alice.key --broker-key broker.key.pub");
+    auto& make = command(keys, "make", "Make a key pair: FILE for its owner, FILE.pub for everybody",
+                         "  pointsman keys make ~/.config/pointsman.key",
+                         [this](const Context& context) { return keys_make_command(keys_, context); });
+    make.add_option("FILE", keys_.file, "Where; nothing is overwritten")->required();
+    auto& show = command(keys, "show", "Print the public key of a file",
+                         "  pointsman keys show broker.key\n"
+                         "  pointsman keys show alice.key.pub --json",
+                         [this](const Context& context) { return keys_show_command(keys_, context); });
+    show.add_option("FILE", keys_.file, "A key pair, or a public key")->required();
+    auto& allow = command(keys, "allow", "Let a key come; a running broker hears of it within a second",
+                          "  pointsman keys allow --allowed allowed.keys alice alice.key.pub --role client --asks zip,img.*\n"
+                          "  pointsman keys allow --allowed allowed.keys farm KEY --role worker --workers 100 --until 2027-01-31",
+                          [this](const Context& context) { return keys_allow_command(keys_, context); });
+    allowed_file(allow);
+    allow.add_option("NAME", keys_.name, "For people: in listings and logs")->required();
+    allow.add_option("KEY", keys_.key, "The public key, or a file that has it; what it was allowed before is replaced")
+        ->required();
+    allow.add_option("--role", keys_.roles, "client, worker, peer or admin; may be repeated")->delimiter(',')->type_name(
+        "ROLE");
+    allow.add_option("--asks", keys_.asks, "Services that it may ask for: names, or beginnings with a *; all without it")
+        ->delimiter(',')
+        ->type_name("NAME");
+    allow.add_option("--offers", keys_.offers, "Services that it may offer; all without it")->delimiter(',')->type_name(
+        "NAME");
+    allow.add_option("--until", keys_.until, "Its last day, or moment, in UTC: 2027-01-31, 2027-01-31T12:00:00Z")
+        ->type_name("DAY");
+    quota(allow, "sessions", "At a time");
+    quota(allow, "waiting", "Requests that wait, at a time");
+    quota(allow, "workers", "Registered at a time");
+    quota(allow, "connections", "To each listener, at a time");
+    quota(allow, "rate", "Requests a second");
+    quota(allow, "burst", "Requests at once, after a pause");
+    auto& revoke = command(keys, "revoke", "Take a key's rights away, at once and on connections that stand",
+                           "  pointsman keys revoke --allowed allowed.keys alice",
+                           [this](const Context& context) { return keys_revoke_command(keys_, context); });
+    allowed_file(revoke);
+    revoke.add_option("WHO", keys_.name, "Its name, or the key")->required();
+    auto& list = command(keys, "list", "List the keys of a file of allowed keys",
+                         "  pointsman keys list --allowed allowed.keys\n"
+                         "  pointsman keys list --json",
+                         [this](const Context& context) { return keys_list_command(keys_, context); });
+    allowed_file(list);
+    keys.allow_extras();  // as below
+  }
+
+  void allowed_file(CLI::App& sub) {
+    const auto give = [this](const std::string& text) {
+      invocation_.flags.push_back({"broker.allowed", "--allowed", text});
+    };
+    sub.add_option_function<std::string>("--allowed", give, "File of allowed keys; else `allowed` in [broker] of the "
+                                                            "configuration file")
+        ->type_name("FILE");
+  }
+
+  void quota(CLI::App& sub, const std::string& name, const std::string& help) {
+    const auto give = [this, name](const std::uint64_t& value) { keys_.quotas.emplace_back(name, value); };
+    sub.add_option_function<std::uint64_t>("--" + name, give, help)
+        ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{limits::allowance}))
+        ->type_name("N");
+  }
+
   void define_config() {
     auto& config = *app_.add_subcommand("config", "Check a configuration file, or show what is in force");
     config.require_subcommand(0, 1);
@@ -543,6 +622,7 @@ class CommandLine {
   UpCommand up_;
   RollCommand roll_;
   ServiceCommand service_;
+  KeysCommand keys_;
   std::string topic_;
 };
 
@@ -556,6 +636,8 @@ int guarded(int count, char** words) {
     die_of(interrupted.signal);
   } catch (const Error& error) {
     return complain(problem_of(error), line.json());
+  } catch (const KeyError& error) {
+    return complain(usage(error.what()), line.json());
   } catch (const std::exception& error) {
     return complain(wrapper(error.what()), line.json());
   }

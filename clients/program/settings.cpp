@@ -40,6 +40,10 @@ constexpr std::array setting_list{
                   "where workers come"},
     Key<Settings>{"broker.insecure", [](Settings& s) -> Slot { return &s.broker.insecure; },
                   "allow plaintext on addresses that are not loopback"},
+    Key<Settings>{"broker.key", [](Settings& s) -> Slot { return Text{&s.broker.key}; },
+                  "file of its key pair; without one nothing is encrypted"},
+    Key<Settings>{"broker.allowed", [](Settings& s) -> Slot { return Text{&s.broker.allowed}; },
+                  "file of the keys that may come; goes with key"},
     Key<Settings>{"broker.drain", [](Settings& s) -> Slot { return &s.broker.drain; },
                   "after SIGTERM, to answer what waits", 0, 60'000},
     Key<Settings>{"broker.lease", core<&Options::lease>, "of a worker that does not wish another", 1, day},
@@ -77,10 +81,18 @@ constexpr std::array setting_list{
                   "the broker gives a sign of life within this, or is hung; 0: no matter", 0, day},
     Key<Settings>{"client.broker", [](Settings& s) -> Slot { return Endpoint{&s.client_broker}; },
                   "the clients' listener of the broker"},
+    Key<Settings>{"client.key", [](Settings& s) -> Slot { return Text{&s.client_key}; },
+                  "file of the client's key pair; without one nothing is encrypted"},
+    Key<Settings>{"client.broker_key", [](Settings& s) -> Slot { return Text{&s.client_broker_key}; },
+                  "the broker's public key, or a file that has it; goes with key"},
     Key<Settings>{"client.timeout", [](Settings& s) -> Slot { return &s.client_timeout; },
                   "of a whole command", 1, day, true},
     Key<Settings>{"worker.broker", [](Settings& s) -> Slot { return Endpoint{&s.worker_broker}; },
                   "the workers' listener of the broker"},
+    Key<Settings>{"worker.key", [](Settings& s) -> Slot { return Text{&s.worker_key}; },
+                  "file of the worker's key pair; without one nothing is encrypted"},
+    Key<Settings>{"worker.broker_key", [](Settings& s) -> Slot { return Text{&s.worker_broker_key}; },
+                  "the broker's public key, or a file that has it; goes with key"},
 };
 
 constexpr std::array service_list{
@@ -120,8 +132,12 @@ constexpr std::array process_list{
 };
 
 // The environment's name for a setting.
-constexpr std::array<std::pair<const char*, std::string_view>, 3> variables{
+constexpr std::array<std::pair<const char*, std::string_view>, 7> variables{
     {{"POINTSMAN_BROKER", "client.broker"},
+     {"POINTSMAN_KEY", "client.key"},
+     {"POINTSMAN_BROKER_KEY", "client.broker_key"},
+     {"POINTSMAN_KEY", "worker.key"},
+     {"POINTSMAN_BROKER_KEY", "worker.broker_key"},
      {"POINTSMAN_TIMEOUT", "client.timeout"},
      {"POINTSMAN_WORKERS", "worker.broker"}}};
 
@@ -163,9 +179,7 @@ struct Assigner {
   }
 
   std::optional<Wrong> operator()(Text slot) const {
-    if (text.empty() || text.size() > limits::endpoint) {
-      return Wrong{"it is a text of 1 to " + std::to_string(limits::endpoint) + " bytes", ""};
-    }
+    if (text.empty() || text.size() > 4096) return Wrong{"it is a text of 1 to 4096 bytes", ""};
     *slot.text = text;
     return std::nullopt;
   }

@@ -1,7 +1,7 @@
 // Settings: what the program was told by flag, environment and file, and where each value came from.
 //
-// Every setting has one name, `section.key`, in the file, in `config show` and in errors. A flag goes before the
-// environment, that before the file, that before the default.
+// Every setting has one name, `section.key`, in the file, in `config show` and in errors. A flag goes before
+// the environment, that before the file, that before the default.
 
 #pragma once
 
@@ -39,6 +39,8 @@ struct Settings {
   Milliseconds client_timeout = forever;  // of a whole command
   std::string worker_broker{default_workers_endpoint};
   UpSettings up;
+  std::string client_key, client_broker_key;  // a file; Z85 or a file. Empty: no encryption
+  std::string worker_key, worker_broker_key;
 
   std::string file;                           // that was read; empty: none
   std::map<std::string, std::string> origin;  // by name; what is not listed is a default
@@ -48,7 +50,7 @@ struct Settings {
 struct Endpoint {
   std::string* text;
 };
-// Any text of 1 to limits::endpoint bytes.
+// Any text.
 struct Text {
   std::string* text;
 };

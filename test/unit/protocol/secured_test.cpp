@@ -1,4 +1,5 @@
-// The transport with keys, against raw ZeroMQ peers and its own connections: who is let in, and what reaches whom.
+// The transport with keys, against raw ZeroMQ peers and its own connections: who is let in, and what reaches
+// whom.
 
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
@@ -70,7 +71,7 @@ struct Caller {
 
   Caller(const std::string& endpoint, const Credentials& credentials)
       : peer(transport.connect(Door::broker, endpoint, {}, credentials)) {
-    transport.on_handshake([this](const Handshake& told) { handshakes.push_back(told); });
+    transport.on_handshake(peer, [this](const Handshake& told) { handshakes.push_back(told); });
   }
   void turn() {
     transport.turn(now() + milliseconds(5), [this](Incoming&& incoming) {
@@ -248,7 +249,8 @@ TEST_CASE("secured: no byte of a peer that was not let in reaches the decoder") 
     socket.send(zmq::str_buffer("{\"op\":\"hello\"}"), zmq::send_flags::dontwait);
     strangers.push_back(std::move(socket));
   }
-  // And bytes that are none of ZeroMQ's: a whole ZMTP 3 greeting for NULL with a READY and a message behind it.
+  // And bytes that are none of ZeroMQ's: a whole ZMTP 3 greeting for NULL with a READY and a message behind
+  // it.
   std::string greeting("\xff\0\0\0\0\0\0\0\1\x7f\3\0NULL", 16);
   greeting.resize(64, '\0');
   greeting += std::string("\4\x19\5READY\x0bSocket-Type\0\0\0\6DEALER", 27);
