@@ -12,8 +12,8 @@ constexpr std::string_view exit_codes = R"(Exit codes of pointsman
 
     0  done
     1  the work failed: the worker's program ended with an error; the message has its exit code and the end of its stderr
-    2  the command line, the environment or the configuration file is wrong
-    3  nobody answers at the broker's endpoint
+    2  the command line, the environment, the configuration file or a file of keys is wrong
+    3  nobody answers at the broker's endpoint, or it does not let this key in; the message says which
     4  not found: nobody offers the service, or there is no such worker, session or request
     5  no worker was free, none came free within --wait, or the queue is full
     6  refused for any other reason; the message names it
@@ -35,6 +35,9 @@ constexpr std::string_view environment = R"(Environment of pointsman
 
   POINTSMAN_BROKER    the clients' listener of the broker, for all client commands (tcp://127.0.0.1:5570)
   POINTSMAN_WORKERS   the workers' listener of the broker, for `pointsman worker` (tcp://127.0.0.1:5571)
+  POINTSMAN_KEY       file of one's own key pair, for client commands and `pointsman worker`; not for `pointsman broker`
+  POINTSMAN_BROKER_KEY  the broker's public key, or a file that has it; goes with POINTSMAN_KEY
+  POINTSMAN_CORE_DUMPS  1: core dumps are made although there are secrets in them
   POINTSMAN_CONFIG    the configuration file; without it ~/.config/pointsman.toml, else /etc/pointsman.toml, if there
   NOTIFY_SOCKET, WATCHDOG_USEC   where broker and worker say how they are (sd_notify), and how often; systemd sets them
   POINTSMAN_TIMEOUT   how long a whole command may take, like --timeout
@@ -56,6 +59,8 @@ constexpr std::string_view configuration = R"(Configuration file of pointsman (T
   [broker]
   clients = "tcp://127.0.0.1:5570"
   workers = "tcp://127.0.0.1:5571"
+  key = "/etc/pointsman/broker.key" # encrypts; made by `pointsman keys make`
+  allowed = "/etc/pointsman/allowed.keys"  # who may come; made by `pointsman keys allow`
   lease = "10s"                     # and every other setting of `pointsman broker --help`, with _ for -
 
   [[service]]
@@ -68,10 +73,14 @@ constexpr std::string_view configuration = R"(Configuration file of pointsman (T
 
   [client]
   broker = "tcp://127.0.0.1:5570"
+  key = "/etc/pointsman/client.key"
+  broker_key = "/etc/pointsman/broker.key.pub"
   timeout = "forever"
 
   [worker]
   broker = "tcp://127.0.0.1:5571"
+  key = "/etc/pointsman/worker.key"
+  broker_key = "/etc/pointsman/broker.key.pub"
 
   [up]                              # `pointsman up` runs a broker, and what follows, and restarts whichever fails
   stop = "10s"                      # for everything to end in good order

@@ -1,11 +1,21 @@
 #!/usr/bin/env node
 // client.mjs SERVICE TEXT: asks the broker for a worker, calls it directly, releases it. Nothing but PROTOCOL.md.
+// With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts.
 import { randomUUID } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { encode, decode } from '@msgpack/msgpack'
 import { Dealer } from 'zeromq'
 
-const link = endpoint => {
-  const socket = new Dealer({ linger: 0, receiveTimeout: 10_000 })
+const { POINTSMAN_KEY: own, POINTSMAN_BROKER_KEY: brokerKey } = process.env
+
+// A key in a file of keys; or itself, if it is no file.
+const keyIn = (file, half = 'public') =>
+  existsSync(file) ? readFileSync(file, 'utf8').match(new RegExp(`^${half} (\\S+)`, 'm'))[1] : file
+
+// A connection to somebody with this public key; without one it is not encrypted.
+const link = (endpoint, key) => {
+  const curve = key && { curveServerKey: key, curvePublicKey: keyIn(own), curveSecretKey: keyIn(own, 'secret') }
+  const socket = new Dealer({ linger: 0, receiveTimeout: 10_000, ...curve })
   socket.connect(endpoint)
   return socket
 }
@@ -23,10 +33,10 @@ const ask = async (socket, message, ...payload) => {
 }
 
 const [service, text] = process.argv.slice(2)
-const broker = link(process.env.POINTSMAN_BROKER ?? 'tcp://127.0.0.1:5570')
+const broker = link(process.env.POINTSMAN_BROKER ?? 'tcp://127.0.0.1:5570', own && keyIn(brokerKey))
 const [grant] = await ask(broker, { op: 'request', id: randomUUID(), service, wait_ms: 5000 })
 const { session, ticket } = grant
-const worker = link(grant.endpoint)
+const worker = link(grant.endpoint, grant.key)
 const [, frames] = await ask(worker, { op: 'call', session, number: 1, ticket }, text)
 await ask(worker, { op: 'release', session })
 process.stdout.write(Buffer.concat(frames))

@@ -1,7 +1,10 @@
 #!/usr/bin/env node
 // worker.mjs SERVICE [SLOTS]: a whole worker in one file, from PROTOCOL.md alone. Answers with its input reversed.
 // It takes msgpack bodies only. Work is asynchronous; what computes for long belongs into a thread of its own.
+// With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts. The module does not
+// say which key a message came under; so a ticket is taken if its client's key is among those that are connected here.
 import { randomUUID, timingSafeEqual } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { encode, decode } from '@msgpack/msgpack'
 import { blake2b } from '@noble/hashes/blake2b'
 import { Dealer, Router } from 'zeromq'
@@ -12,7 +15,30 @@ const [service, slots = '1'] = process.argv.slice(2)
 const name = `node-${randomUUID().slice(0, 8)}`, instance = randomUUID()
 const now = () => performance.now()
 
-const direct = new Router({ mandatory: true, linger: 500, sendTimeout: 0 })
+const { POINTSMAN_KEY: own, POINTSMAN_BROKER_KEY: brokerKey } = process.env
+// A key in a file of keys; or itself, if it is no file.
+const keyIn = (file, half = 'public') =>
+  existsSync(file) ? readFileSync(file, 'utf8').match(new RegExp(`^${half} (\\S+)`, 'm'))[1] : file
+
+// Answers libzmq's question (ZAP, RFC 27) whether a key may come: any may.
+const came = new Set(['0'.repeat(64)]) // keys, in hexadecimal, the newest thousand; without encryption none
+if (own) {
+  const door = new Router()
+  await door.bind('inproc://zeromq.zap.01')
+  const answerDoor = async () => {
+    for await (const [peer, empty, version, id, , , , mechanism, key] of door) {
+      const good = mechanism.toString() === 'CURVE'
+      if (good) came.add(key.toString('hex'))
+      if (came.size > 1000) came.delete(came.values().next().value)
+      await door.send([peer, empty, version, id, good ? '200' : '400', '', '', ''])
+    }
+  }
+  answerDoor()
+  came.clear()
+}
+
+const direct = new Router({ mandatory: true, linger: 500, sendTimeout: 0,
+  ...own && { curveServer: true, curveSecretKey: keyIn(own, 'secret'), zapDomain: 'direct' } })
 await direct.bind('tcp://127.0.0.1:*')
 
 const sessions = new Map() // by number; `peer` is the connection that showed the ticket: the session is open
@@ -30,8 +56,8 @@ const digest = session => {
 }
 const fingerprint = (kind, of) =>
   Number(Buffer.from(blake2b(`pointsman ${kind}\0${of}`, { dkLen: 32 })).readBigUInt64BE() >> 11n)
-const held = () => [...sessions].map(([session, { service, client, id, peer }]) =>
-  ({ session, service, client, id, open: peer !== undefined }))
+const held = () => [...sessions].map(([session, { service, client, id, key, peer }]) =>
+  ({ session, service, client, id, key, open: peer !== undefined }))
 const figures = () => ({ lease, seen, completed, busy_ms: Math.round(busy) })
 
 // ---- The broker: the lease, who comes, what happened
@@ -47,13 +73,14 @@ const tell = (op, fields = {}) => {
 // Registers, on a new connection.
 const begin = () => {
   broker?.close()
-  broker = new Dealer({ linger: 500, sendTimeout: 100 })
+  broker = new Dealer({ linger: 500, sendTimeout: 100, ...own && {
+    curveServerKey: keyIn(brokerKey), curvePublicKey: keyIn(own), curveSecretKey: keyIn(own, 'secret') } })
   broker.connect(process.env.POINTSMAN_WORKERS ?? 'tcp://127.0.0.1:5571')
   lease = 0, interval = 1000, goodUntil = 0, beat = 0, seen = 0, events = [], reported = 0
   last = now()
   sent = new Map([[0, last]]) // what is not answered yet, and when it went; the registration is beat 0
   tell('register', { worker: name, instance, services: [{ service }], slots: Number(slots), draining, completed,
-    busy_ms: Math.round(busy), endpoint: direct.lastEndpoint, sessions: held() })
+    busy_ms: Math.round(busy), endpoint: direct.lastEndpoint, key: own ? keyIn(own) : '', sessions: held() })
   listen(broker)
 }
 
@@ -110,9 +137,9 @@ const fromBroker = message => {
   }
   if (op === 'heard') answered(message.beat ?? 0)
   if (op === 'assign') {
-    message.sessions.forEach(({ session, service, client = '', id = '', ttl_ms = 0 }, index) => {
+    message.sessions.forEach(({ session, service, client = '', id = '', key = Buffer.of(), ttl_ms = 0 }, index) => {
       if (message.first + index > seen && !sessions.has(session) && !over.has(session)) {
-        sessions.set(session, { service, client, id, until: now() + ttl_ms + 1000, calls: [] })
+        sessions.set(session, { service, client, id, key, until: now() + ttl_ms + 1000, calls: [] })
       }
       seen = Math.max(seen, message.first + index)
     })
@@ -175,7 +202,7 @@ const admit = (peer, { ticket, client = '' }) => {
   if (!timingSafeEqual(blake2b(ticket.subarray(0, 98), { key, dkLen: 32 }), ticket.subarray(98))) {
     throw refusal('forged-ticket', 'its seal is wrong')
   }
-  if (holder !== fingerprint('client', client) || ticket.subarray(66, 98).some(byte => byte !== 0)) {
+  if (holder !== fingerprint('client', client) || !came.has(Buffer.from(ticket.subarray(66, 98)).toString('hex'))) {
     throw refusal('stolen-ticket', "it is another client's")
   }
   if (over.has(number)) throw refusal('used-ticket', 'its session is over')
@@ -184,7 +211,7 @@ const admit = (peer, { ticket, client = '' }) => {
     if (now() > goodUntil) throw refusal('busy', 'this worker has lost touch with its broker')
     if (!sessions.has(number)) {
       if (sessions.size >= Number(slots)) throw refusal('busy', 'all slots are in use')
-      sessions.set(number, { service, client, id: '', calls: [] })
+      sessions.set(number, { service, client, id: '', key: own ? ticket.subarray(66, 98) : Buffer.of(), calls: [] })
     }
     Object.assign(sessions.get(number), { term, begun: now() })
     note({ session: number })

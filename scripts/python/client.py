@@ -1,10 +1,24 @@
 #!/usr/bin/python3
-"""client.py SERVICE TEXT: asks the broker for a worker, calls it directly, releases it. Nothing but PROTOCOL.md."""
+"""client.py SERVICE TEXT: asks the broker for a worker, calls it directly, releases it. Nothing but PROTOCOL.md.
+
+With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts.
+"""
 import os, sys, uuid, msgpack, zmq
 
-def link(endpoint):
+OWN, BROKER = os.environ.get("POINTSMAN_KEY"), os.environ.get("POINTSMAN_BROKER_KEY")
+
+def key_in(file, half="public"):
+    """A key in a file of keys; or itself, if it is no file."""
+    lines = open(file).readlines() if os.path.exists(file) else [f"public {file}"]
+    return next(line.split()[1] for line in lines if line.startswith(half + " ")).encode()
+
+def link(endpoint, key):
+    """A connection to somebody with this public key; None: not encrypted."""
     socket = zmq.Context.instance().socket(zmq.DEALER)
     socket.linger = 0
+    if key:
+        socket.curve_serverkey = key
+        socket.curve_publickey, socket.curve_secretkey = key_in(OWN), key_in(OWN, "secret")
     socket.connect(endpoint)
     return socket
 
@@ -19,12 +33,12 @@ def ask(socket, message, *payload, within=10_000):
             sys.exit(f"{answer.get('code', 'failed')}: {answer.get('reason', '')} {answer.get('remedy', '')}")
         if not answer.get("more"):
             return answer, frames
-    sys.exit("nobody answers")
+    sys.exit("nobody answers; with keys: is this one allowed there, and POINTSMAN_BROKER_KEY the broker's?")
 
 service, text = sys.argv[1:]
-broker = link(os.environ.get("POINTSMAN_BROKER", "tcp://127.0.0.1:5570"))
+broker = link(os.environ.get("POINTSMAN_BROKER", "tcp://127.0.0.1:5570"), OWN and key_in(BROKER))
 grant, _ = ask(broker, {"op": "request", "id": str(uuid.uuid4()), "service": service, "wait_ms": 5000})
-session, worker = grant["session"], link(grant["endpoint"])
+session, worker = grant["session"], link(grant["endpoint"], grant.get("key", "").encode())
 _, frames = ask(worker, {"op": "call", "session": session, "number": 1, "ticket": grant["ticket"]}, text.encode())
 ask(worker, {"op": "release", "session": session})
 sys.stdout.buffer.write(b"".join(frames))

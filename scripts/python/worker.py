@@ -2,8 +2,18 @@
 """worker.py SERVICE [SLOTS]: a whole worker in one file, from PROTOCOL.md alone. Answers with its input in capitals.
 
 One thread keeps the lease and the sessions; the work runs in threads apart, so that long work costs no heartbeat.
+With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts.
 """
 import base64, concurrent.futures, hashlib, hmac, json, os, signal, struct, sys, time, uuid, msgpack, zmq
+import zmq.auth, zmq.auth.thread, zmq.utils.z85
+
+OWN, BROKER = os.environ.get("POINTSMAN_KEY"), os.environ.get("POINTSMAN_BROKER_KEY")
+
+
+def key_in(file, half="public"):
+    """A key in a file of keys; or itself, if it is no file."""
+    lines = open(file).readlines() if os.path.exists(file) else [f"public {file}"]
+    return next(line.split()[1] for line in lines if line.startswith(half + " ")).encode()
 
 
 def work(frames):
@@ -28,8 +38,8 @@ class Refusal(Exception):
 
 
 class Session:
-    def __init__(self, service, client, id, until):
-        self.service, self.client, self.id, self.until = service, client, id, until
+    def __init__(self, service, client, id, key, until):
+        self.service, self.client, self.id, self.key, self.until = service, client, id, key, until
         self.peer = None  # the connection that showed the ticket: the session is open
         self.term, self.begun, self.calls = 0.0, 0.0, []  # calls: the first runs, the others wait
 
@@ -40,6 +50,11 @@ class Worker:
         self.context, self.pool = zmq.Context(), concurrent.futures.ThreadPoolExecutor(slots)
         self.direct, self.done = self.context.socket(zmq.ROUTER), self.context.socket(zmq.PULL)
         self.direct.router_mandatory, self.direct.linger = 1, 500
+        if OWN:  # any key may come; the ticket says whether it is the right one
+            doorkeeper = zmq.auth.thread.ThreadAuthenticator(self.context)
+            doorkeeper.start()
+            doorkeeper.configure_curve(location=zmq.auth.CURVE_ALLOW_ANY)
+            self.direct.curve_server, self.direct.curve_secretkey = True, key_in(OWN, "secret")
         self.endpoint = f"tcp://127.0.0.1:{self.direct.bind_to_random_port('tcp://127.0.0.1')}"
         self.done.bind("inproc://done")
         self.name, self.instance = f"python-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
@@ -56,6 +71,9 @@ class Worker:
             self.broker.close()
         self.broker = self.context.socket(zmq.DEALER)
         self.broker.linger = 500
+        if OWN:
+            self.broker.curve_serverkey = key_in(BROKER)
+            self.broker.curve_publickey, self.broker.curve_secretkey = key_in(OWN), key_in(OWN, "secret")
         self.broker.connect(self.url)
         self.poller = zmq.Poller()
         for socket in (self.broker, self.direct, self.done):
@@ -65,14 +83,15 @@ class Worker:
         self.last = time.monotonic()
         self.sent = {0: self.last}  # what is not answered yet, and when it went; the registration is beat 0
         self.tell("register", worker=self.name, instance=self.instance, services=[{"service": self.service}],
-                  slots=self.slots, endpoint=self.endpoint, draining=self.draining, completed=self.completed,
-                  busy_ms=int(self.busy * 1000), sessions=self.held())
+                  slots=self.slots, endpoint=self.endpoint, key=key_in(OWN).decode() if OWN else "",
+                  draining=self.draining, completed=self.completed, busy_ms=int(self.busy * 1000), sessions=self.held())
 
     def tell(self, op, **fields):
         self.broker.send_multipart([b"", msgpack.packb({"op": op, **fields})])
 
     def held(self):
-        return [{"session": number, "service": s.service, "client": s.client, "id": s.id, "open": bool(s.peer)}
+        return [{"session": number, "service": s.service, "client": s.client, "id": s.id, "key": s.key,
+                 "open": bool(s.peer)}
                 for number, s in self.sessions.items()]
 
     def figures(self):
@@ -133,7 +152,8 @@ class Worker:
             for number, a in enumerate(message["sessions"], message["first"]):
                 if number > self.seen and a["session"] not in {*self.sessions, *self.over}:
                     until = time.monotonic() + a.get("ttl_ms", 0) / 1000 + 1
-                    self.sessions[a["session"]] = Session(a["service"], a.get("client", ""), a.get("id", ""), until)
+                    self.sessions[a["session"]] = Session(a["service"], a.get("client", ""), a.get("id", ""),
+                                                         a.get("key", b""), until)
                 self.seen = max(self.seen, number)
         elif op == "release":
             self.close(message["session"], "released")
@@ -154,7 +174,7 @@ class Worker:
 
     # ---- Clients, on the direct link
 
-    def from_client(self, frames):
+    def from_client(self, frames, proved):
         end = frames.index(b"", 1) + 1 if b"" in frames[1:8] else 1
         envelope, message, op, pack = frames[:end], {}, "", msgpack.packb
         try:
@@ -167,7 +187,7 @@ class Worker:
             if op not in ("open", "call", "abandon", "renew", "release"):
                 raise Refusal("unknown-op", "takes open, call, abandon, renew and release")
             if op == "open" or op == "call" and message.get("ticket"):
-                number = self.admit(frames[0], message)
+                number = self.admit(frames[0], message, proved)
             session = self.sessions.get(number)
             if op != "release" and (session is None or session.peer is None):
                 raise Refusal("unknown-session", "it is not open here")
@@ -198,7 +218,7 @@ class Worker:
         except zmq.ZMQError:
             pass  # the client is gone
 
-    def admit(self, peer, message):
+    def admit(self, peer, message, proved):
         """Opens the session of the ticket that the message shows, or moves it to this connection."""
         now, sealed, client = time.monotonic(), message["ticket"], message.get("client", "")
         if len(sealed) != 130 or sealed[:2] != b"\2\1":
@@ -209,7 +229,7 @@ class Worker:
         tag = hashlib.blake2b(sealed[:98], key=self.keys[lease], digest_size=32).digest()
         if not hmac.compare_digest(tag, sealed[98:]):
             raise Refusal("forged-ticket", "its seal is wrong")
-        if holder != fingerprint("client", client) or any(sealed[66:98]):
+        if holder != fingerprint("client", client) or sealed[66:98] != proved:
             raise Refusal("stolen-ticket", "it is another client's")
         if number in self.over:
             raise Refusal("used-ticket", "its session is over")
@@ -221,7 +241,7 @@ class Worker:
                 raise Refusal("busy", "this worker has lost touch with its broker")
             if session is None and len(self.sessions) >= self.slots:
                 raise Refusal("busy", "all slots are in use")
-            session = self.sessions.setdefault(number, Session(self.service, client, "", 0))
+            session = self.sessions.setdefault(number, Session(self.service, client, "", proved if OWN else b"", 0))
             session.term, session.begun = term / 1000, now
             self.note(session=number)
         session.peer = peer
@@ -287,7 +307,10 @@ class Worker:
         if self.broker in ready:
             self.from_broker(msgpack.unpackb(self.broker.recv_multipart()[-1]))
         if self.direct in ready:
-            self.from_client(self.direct.recv_multipart())
+            first, *frames = self.direct.recv_multipart(copy=False)
+            # Not of the first frame: libzmq 4.3.4 loses it there.
+            proved = zmq.utils.z85.decode(frames[0].get("User-Id")) if OWN else bytes(32)
+            self.from_client([first.bytes, *(frame.bytes for frame in frames)], proved)
         if self.done in ready:
             self.finished(*self.done.recv_multipart())
         if self.leaving and not self.draining:
