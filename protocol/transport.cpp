@@ -25,6 +25,7 @@
 #include <zmq.hpp>
 
 #include "protocol/codec.hpp"
+#include "protocol/connections.hpp"
 #include "protocol/endpoint.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/incoming.hpp"
@@ -233,15 +234,24 @@ class Line {
     credentials_ = credentials;
     if (credentials.own) encrypt(socket_, credentials);
   }
+  // Holds keys to their quotas of connections.
+  void count_connections(Context& context) {
+    monitor(context);
+    doorkeeper_.limit(domain_, [this](const Allowance& who) {
+      if (who.connections != 0 && connections_.of(who.key) >= who.connections) return false;
+      connections_.let_in(who.key);
+      return true;
+    });
+  }
   void allow(const std::shared_ptr<const AllowedKeys>& allowed) {
     allowed_ = allowed;
     doorkeeper_.allow(domain_, allowed);
   }
   std::uint64_t dropped() const { return dropped_; }
 
-  // Opens a monitor of the handshakes.
+  // Opens a monitor of a connection's handshakes, or of a listener's connections.
   void monitor(Context& context);
-  // The next handshake that was told, if there is one.
+  // The next handshake that was told, if there is one; counts connections meanwhile.
   std::optional<Handshake> handshake();
   // Whether a connection that stood was lost since it was asked last.
   bool lost() { return std::exchange(lost_, false); }
@@ -285,7 +295,9 @@ class Line {
   bool up_ = false;                             // it stands
   bool lost_ = false;
   std::shared_ptr<const AllowedKeys> allowed_;  // of a listener
+  Connections connections_;                     // of a listener
   PublicKey key_;                               // that the message which is read came under
+  int descriptor_ = -1;                         // that it came by, on a listener that encrypts
   std::uint64_t dropped_ = 0;
   OwnedPath path_;
   Outboxes outboxes_;
@@ -308,6 +320,7 @@ Line::Taken Line::receive(Incoming& out) {
     frames_.clear();
     return Taken::dropped;
   }
+  if (rule_.secured && !rule_.strangers) connections_.heard(descriptor_, key_);
   out = understand({.door = door_, .peer = peer}, frames_, seen, limits_);
   frames_.clear();
   finish(out);
@@ -334,6 +347,7 @@ std::size_t Line::read(zmq::message_t& first) {
     if (seen == 0 && rule_.secured) {
       const char* proved = zmq_msg_gets(frame.handle(), "User-Id");
       if (proved != nullptr) key_ = key_from_z85(proved).value_or(PublicKey{});
+      descriptor_ = zmq_msg_get(frame.handle(), ZMQ_SRCFD);
     }
     ++seen;
     if (frames_.size() < frames_max) frames_.push_back(adopt(std::move(frame)));
@@ -343,12 +357,13 @@ std::size_t Line::read(zmq::message_t& first) {
 
 void Line::monitor(Context& context) {
   const std::string where = "inproc://" + domain_;
-  constexpr int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                         ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                         ZMQ_EVENT_DISCONNECTED;
+  constexpr int handshakes = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                             ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+  const int events = ZMQ_EVENT_DISCONNECTED | (listener_ ? ZMQ_EVENT_ACCEPTED : handshakes);
   MUST(zmq_socket_monitor(socket_.handle(), where.c_str(), events) == 0);
   monitor_ = zmq::socket_t(context.zmq, zmq::socket_type::pair);
   monitor_.set(zmq::sockopt::linger, 0);
+  monitor_.set(zmq::sockopt::rcvhwm, 0);  // or libzmq's thread would wait for us when there are many
   monitor_.connect(where);
 }
 
@@ -360,6 +375,11 @@ std::optional<Handshake> Line::handshake() {
     std::uint32_t value = 0;
     std::memcpy(&event, head.data(), sizeof event);
     std::memcpy(&value, static_cast<const char*>(head.data()) + sizeof event, sizeof value);
+    if (listener_) {
+      if (event == ZMQ_EVENT_ACCEPTED) connections_.opened(static_cast<int>(value));
+      if (event == ZMQ_EVENT_DISCONNECTED) connections_.closed(static_cast<int>(value));
+      continue;
+    }
     if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) up_ = true;
     if (event == ZMQ_EVENT_DISCONNECTED) lost_ |= std::exchange(up_, false);
     if (auto told = read_handshake(number_, event, value, credentials_)) return told;
@@ -616,6 +636,7 @@ std::string Transport::listen(Door door, const std::string& endpoint, const Tran
     if (secured) {
       line->secure(guard);
       line->allow(inside_->allowed);
+      if (!guard.strangers) line->count_connections(*inside_->context);
     }
     if (wanted.find('[') != std::string::npos) line->socket().set(zmq::sockopt::ipv6, true);
     line->socket().bind(wanted);
@@ -624,6 +645,7 @@ std::string Transport::listen(Door door, const std::string& endpoint, const Tran
   }
   inside_->keep(line);
   if (secured) inside_->guarded.emplace(line->number(), line);
+  if (line->monitor_descriptor() >= 0) inside_->watch_handshakes(line);
   const std::string bound = line->socket().get(zmq::sockopt::last_endpoint);
   if (wanted != "ipc://*") line->owns(bound);  // that one libzmq removes by itself
   return bound;

@@ -103,6 +103,26 @@ class Scripts(unittest.TestCase):
         worker.ask({"op": "release", "session": grant["session"]})
         self.nothing_held()
 
+    def test_client_and_worker_speak_with_keys(self):
+        keys, house = pathlib.Path(self.house.folder), self.house
+        for name, role in (("broker", "peer"), ("ann", "client"), ("wes", "worker"), ("eve", "worker")):
+            subprocess.run([house.program, "keys", "make", keys / f"{name}.key"], check=True, capture_output=True)
+            subprocess.run([house.program, "keys", "allow", "--allowed", keys / "allowed", name,
+                            keys / f"{name}.key.pub", "--role", role], check=True, capture_output=True)
+        house.stop("broker")
+        house.start("broker", house.program, "broker", "--key", keys / "broker.key", "--allowed", keys / "allowed")
+        house.environment["POINTSMAN_BROKER_KEY"] = str(keys / "broker.key.pub")
+        house.environment["POINTSMAN_KEY"] = str(keys / "wes.key")
+        house.start("worker", *WORKER, "change")
+        house.worker("tr", "--service", "turn", "--", "tr", "a-z", "n-za-m")
+        house.environment["POINTSMAN_KEY"] = str(keys / "ann.key")
+        for command, answer in (([*CLIENT, "change", "abc"], CHANGED("abc")), ([*CLIENT, "turn", "abc"], "nop"),
+                                ([house.program, "call", "change", "abc"], CHANGED("abc"))):
+            result = self.run_(*command)
+            self.assertEqual((result.stdout.strip(), result.returncode), (answer, 0), result.stderr)
+        house.environment["POINTSMAN_KEY"] = str(keys / "eve.key")  # not a client's
+        self.assertNotEqual(self.run_(*CLIENT, "change", "abc").returncode, 0)
+
     def test_the_worker_leaves_when_it_is_told_to_stop(self):
         self.house.start("worker", *WORKER, "change")
         self.assertEqual(self.house.stop("worker"), 0)

@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
@@ -111,6 +113,24 @@ TEST_CASE("what is no key file is refused with the problem") {
   const auto other = make_key_pair();
   write(folder / "mixed", "public " + to_z85(other->key) + good.substr(good.find("\nsecret")));
   CHECK(says(problem_of_reading(folder / "mixed"), "does not belong"));
+}
+
+TEST_CASE("a process with secrets makes no core dump, unless it is told to") {
+  const auto dumpable_after = [](const char* wanted) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::prctl(PR_SET_DUMPABLE, 1);
+      if (wanted != nullptr) ::setenv("POINTSMAN_CORE_DUMPS", wanted, 1);
+      hide_memory();
+      ::_exit(::prctl(PR_GET_DUMPABLE));
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    return WEXITSTATUS(status);
+  };
+  CHECK(dumpable_after(nullptr) == 0);
+  CHECK(dumpable_after("0") == 0);
+  CHECK(dumpable_after("1") == 1);
 }
 
 TEST_CASE("a file is replaced whole, and keeps its mode") {

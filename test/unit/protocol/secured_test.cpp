@@ -209,6 +209,27 @@ TEST_CASE("secured: a key that is revoked loses effect on connections that stand
   }));
 }
 
+TEST_CASE("secured: a key has no more connections than its quota, spoken or silent, and gets the room back") {
+  House house;
+  house.transport.allow(std::make_shared<const AllowedKeys>(AllowedKeys(
+      {Allowance{.key = house.client->key, .name = "x", .roles = {Role::client}, .connections = 2}})));
+  const Credentials good{.own = house.client, .server = house.own->key};
+  auto spoken = std::make_unique<Caller>(house.endpoint, good);
+  spoken->hello();
+  Caller silent(house.endpoint, good);
+  REQUIRE(house.until([&] {
+    spoken->turn();
+    silent.turn();
+    return !spoken->answers.empty() && !silent.handshakes.empty();
+  }));
+  CHECK(silent.handshakes[0].result == Handshake::Result::done);
+  CHECK(result_of(house, good) == Handshake::Result::full);
+  CHECK(house.count(Entry::too_many) == 1);
+  spoken.reset();
+  bool room = false;
+  CHECK(house.until([&] { return room = room || result_of(house, good) == Handshake::Result::done; }));
+}
+
 TEST_CASE("secured: a listener for strangers takes any key and tells which") {
   Transport worker;
   const auto own = make_key_pair(), client = make_key_pair();

@@ -174,6 +174,23 @@ TEST_CASE("a request that waited when its broker was lost is repeated until the 
   CHECK(ids(rig.wait(1300ms)) == Lines{"a"});
 }
 
+TEST_CASE("a client that is not let in fails at once what it asked and what waits, keeps what it holds, and tries anew") {
+  Rig rig;
+  rig.hold();
+  rig.tell(Acquire{.handle = 2, .id = "b", .service = "zip", .wait = 60000ms});
+  rig.tell(Acquire{.handle = 3, .id = "c", .service = "zip", .wait = 60000ms});
+  rig.broker("queued id=c position=1");
+  rig.tell(Ask{9, Hello{}});
+  CHECK(rig.tell(Barred{"no key", "get one"}) ==
+        Lines{"not_acquired 2 unreachable", "not_acquired 3 unreachable",
+              "answer 9 refused about=hello code=unreachable reason=\"no key\" remedy=\"get one\""});
+  CHECK_FALSE(says(rig.pass(2000ms), "ended 1"));
+  const auto lines = rig.tell(Ask{10, Hello{}});
+  CHECK(lines == Lines{"reconnect", "broker < hello"});
+  CHECK(rig.broker("welcome epoch=4") == Lines{"answer 10 welcome epoch=4"});
+  CHECK(rig.tell(Ask{11, Hello{}}) == Lines{"broker < hello"});
+}
+
 TEST_CASE("more sessions than the bound are refused without asking") {
   Rig rig({.name = "ann", .sessions_max = 1});
   rig.tell(acquire);
