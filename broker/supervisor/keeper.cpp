@@ -13,6 +13,7 @@
 #include <chrono>
 #include <system_error>
 
+#include "broker/supervisor/cgroup.hpp"
 #include "protocol/processes.hpp"
 
 namespace pointsman::supervisor {
@@ -49,13 +50,17 @@ bool obey(int line, Children& processes, pid_t pid) {
 
 }  // namespace
 
-void keep(int line, const Launch& launch) {
-  ::prctl(PR_SET_NAME, "keeper");
+namespace {
+
+// Until nothing is left of it.
+void keep_it(int line, const Launch& launch) {
   const int signals = block_signals();
   report(line, Report::Kind::born, 0, 0);  // whatever the command says, it is known by then whose it is
+  Cgroup group;
   Children processes;
   bool over = false;
   Child child;
+  group.enter();
   try {
     child = processes.start(launch.command, launch.environment, false, [&](int status) {
       report(line, Report::Kind::exited, child.pid, status);
@@ -63,8 +68,9 @@ void keep(int line, const Launch& launch) {
     });
   } catch (const std::system_error& error) {
     report(line, Report::Kind::failed, 0, error.code().value());
-    ::_exit(0);
+    return group.leave();
   }
+  group.leave();
   report(line, Report::Kind::started, child.pid, 0);
   std::array<pollfd, 2> waited{{{line, POLLIN, 0}, {signals, POLLIN, 0}}};
   while (!over) {
@@ -76,7 +82,15 @@ void keep(int line, const Launch& launch) {
     }
     if (waited[0].revents != 0 && !obey(line, processes, child.pid)) break;
   }
+  group.kill();
   processes.kill_all(kill_within);
+}
+
+}  // namespace
+
+void keep(int line, const Launch& launch) {
+  ::prctl(PR_SET_NAME, "keeper");
+  keep_it(line, launch);
   ::_exit(0);
 }
 

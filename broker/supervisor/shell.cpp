@@ -123,6 +123,12 @@ class Shell {
     transport_.watch(spawner_.descriptor(), [this] { spawner_lost(); });
   }
 
+  ~Shell() {
+    for (const auto& [run, life] : lives_) ::close(life.line);
+  }
+  Shell(const Shell&) = delete;
+  Shell& operator=(const Shell&) = delete;
+
   int run() {
     step(Elapsed{});
     while (!done_) turn(core_.deadline());

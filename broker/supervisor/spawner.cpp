@@ -17,6 +17,7 @@
 #include <string>
 #include <system_error>
 
+#include "broker/supervisor/cgroup.hpp"
 #include "protocol/processes.hpp"
 
 namespace pointsman::supervisor {
@@ -145,7 +146,9 @@ class Nursery {
     for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
       const bool keeper = keepers_.erase(pid) > 0;
       // Its command died with it; what that has left is ours now.
-      if (keeper && WIFSIGNALED(status)) adopted_.kill_all(std::chrono::seconds(5), keepers_);
+      if (!keeper || !WIFSIGNALED(status)) continue;
+      adopted_.kill_all(std::chrono::seconds(5), keepers_);
+      Cgroup::bury(pid);
     }
   }
 

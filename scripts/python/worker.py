@@ -4,7 +4,7 @@
 One thread keeps the lease and the sessions; the work runs in threads apart, so that long work costs no heartbeat.
 With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts.
 """
-import base64, concurrent.futures, hashlib, hmac, json, os, signal, struct, sys, time, uuid, msgpack, zmq
+import base64, concurrent.futures, hashlib, hmac, json, os, signal, socket, struct, sys, time, uuid, msgpack, zmq
 import zmq.auth, zmq.auth.thread, zmq.utils.z85
 
 OWN, BROKER = os.environ.get("POINTSMAN_KEY"), os.environ.get("POINTSMAN_BROKER_KEY")
@@ -31,6 +31,14 @@ def digest(session):
 def fingerprint(kind, name):
     found = hashlib.blake2b(f"pointsman {kind}\0{name}".encode(), digest_size=32).digest()
     return int.from_bytes(found[:8], "big") >> 11
+
+
+def notify(text):
+    """Tells `pointsman up` or systemd, whoever watches over this process."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    if path:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as watcher:
+            watcher.sendto(text.encode(), path.replace("@", "\0", 1) if path[0] == "@" else path)
 
 
 class Refusal(Exception):
@@ -135,6 +143,7 @@ class Worker:
                 self.begin()
             return
         if op == "registered":
+            notify(f"X_POINTSMAN_WORKER={self.name} {self.instance}\nREADY=1")
             self.lease, self.term = message["lease"], message["term_ms"] / 1000
             self.interval = message["heartbeat_ms"] / 1000
             self.keys = dict([*self.keys.items()][-1:] + [(self.lease, message["key"])])  # and the one before

@@ -212,6 +212,7 @@ void Supervisor::ended(Process& process, int code, int signal, const std::string
   const bool in_good_order = code == 0 && signal == 0 && !process.why.empty();
   if (!stopping_ && !in_good_order) bury(process);
   process.workers.clear();
+  process.status.clear();
   process.last_exit = process.why.empty() ? how : process.why + "; " + how;
   runs_.erase(process.run);
   process.run = process.pid = process.memory = 0;
