@@ -110,9 +110,10 @@ class Shell {
         folder_(options.folder),
         notices_(options.folder + "/notify"),
         spawner_(spawner),
+        credentials_(read_credentials(options.key, options.broker_key)),
         core_(core_options(options)) {
     transport_.listen(Door::supervisor, control_endpoint(options.folder), {});
-    if (!options.broker.empty()) broker_peer_ = transport_.connect(Door::broker, options.broker, {});
+    connect();
     transport_.watch(signals_.descriptor(), [this] {
       while (signals_.take()) {
         Notice::of_process().stopping();
@@ -224,7 +225,11 @@ class Shell {
   void carry_out(const Reconnect&) {
     if (options_.broker.empty()) return;
     transport_.disconnect(broker_peer_);
-    broker_peer_ = transport_.connect(Door::broker, options_.broker, {});
+    connect();
+  }
+
+  void connect() {
+    if (!options_.broker.empty()) broker_peer_ = transport_.connect(Door::broker, options_.broker, {}, credentials_);
   }
 
   void carry_out(const Ready&) {
@@ -318,6 +323,7 @@ class Shell {
   Notices notices_;
   Spawner& spawner_;
   Transport transport_;
+  Credentials credentials_;
   Supervisor core_;
   std::uint64_t broker_peer_ = 0;
   std::map<Run, Life> lives_;

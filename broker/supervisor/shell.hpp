@@ -22,6 +22,7 @@ struct ShellOptions {
   std::vector<Command> commands;  // one a group
   std::string folder;  // for its sockets; is made if it is not there; must be ours, and nobody else may enter
   std::string broker;  // the broker's listener for clients; empty: there is no broker
+  std::string key, broker_key;  // for the connection to it; empty: no encryption. The broker calls it an admin's
   std::string told;    // behind `ready` on stdout
   bool trace = false;
   bool quiet = false;

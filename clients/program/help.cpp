@@ -82,7 +82,8 @@ constexpr std::string_view configuration = R"(Configuration file of pointsman (T
   key = "/etc/pointsman/worker.key"
   broker_key = "/etc/pointsman/broker.key.pub"
 
-  [up]                              # `pointsman up` runs a broker, and what follows, and restarts whichever fails
+  [up]                              # `pointsman up` runs a broker, and what follows, and restarts whichever fails;
+                                    # with keys it is the [client] of that, and needs the role admin
   stop = "10s"                      # for everything to end in good order
   watchdog = "10s"                  # a broker without a sign of life for so long is killed
   folder = "/run/pointsman"         # for its sockets; left out: one that goes with this file

@@ -63,6 +63,8 @@ supervisor::ShellOptions options_of(const Settings& settings, const Context& con
   const Environment surroundings{
       {"POINTSMAN_CONFIG", file}, {"POINTSMAN_BROKER", clients}, {"POINTSMAN_WORKERS", workers}};
   supervisor::ShellOptions options{.folder = folder, .broker = clients, .trace = context.trace};
+  options.key = settings.client_key;
+  options.broker_key = settings.client_broker_key;
   options.core.stop = up.stop;
   if (up.broker) {
     options.core.groups.push_back({.name = "broker",
