@@ -68,7 +68,7 @@ Handshake explain_handshake(std::uint64_t peer, Handshake::Result result, const 
       break;
     case Result::broken:
       told.reason = "the listener there hung up while the keys were compared: likely its key is not " +
-                    to_z85(credentials.server);
+                    to_z85(credentials.server) + ", or it does not encrypt";
       told.remedy =
           "compare --broker-key with what `pointsman keys show` says of the broker's key file, and the "
           "endpoint with the broker's";

@@ -59,9 +59,10 @@ class Worker:
         self.direct, self.done = self.context.socket(zmq.ROUTER), self.context.socket(zmq.PULL)
         self.direct.router_mandatory, self.direct.linger = 1, 500
         if OWN:  # any key may come; the ticket says whether it is the right one
-            doorkeeper = zmq.auth.thread.ThreadAuthenticator(self.context)
-            doorkeeper.start()
-            doorkeeper.configure_curve(location=zmq.auth.CURVE_ALLOW_ANY)
+            self.doorkeeper = zmq.auth.thread.ThreadAuthenticator(self.context)
+            self.doorkeeper.start()
+            self.doorkeeper.configure_curve(location=zmq.auth.CURVE_ALLOW_ANY)
+            self.direct.zap_domain = b"direct"
             self.direct.curve_server, self.direct.curve_secretkey = True, key_in(OWN, "secret")
         self.endpoint = f"tcp://127.0.0.1:{self.direct.bind_to_random_port('tcp://127.0.0.1')}"
         self.done.bind("inproc://done")

