@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/audit_log.hpp"
 #include "broker/core/broker.hpp"
 #include "broker/keyring.hpp"
 #include "broker/selftest.hpp"
@@ -111,6 +112,7 @@ class Shell {
     core.epoch = unix_microseconds();
     core.seed = random_number();
     core.master = random_key();
+    core.audit = !options.audit.empty();
     return core;
   }
 
@@ -119,6 +121,7 @@ class Shell {
     hide_memory();
     own_ = read_key_pair(options.key);
     keyring_.emplace(options.allowed, unix_microseconds() / 1'000'000);
+    step(Allowed{keyring_->keys()});
     transport_.allow(keyring_->keys());
     transport_.on_turned([this](const Turned& who) { turned(who); });
     look_at_ = now() + look_every;
@@ -130,6 +133,7 @@ class Shell {
     const Keyring::News news = keyring_->look(unix_microseconds() / 1'000'000, anyway);
     if (!news.problem.empty()) say(news.problem + " (the keys that were allowed before stay so)");
     if (!news.changed) return;
+    step(Allowed{keyring_->keys()});
     transport_.allow(keyring_->keys());
     say("allowed keys: " + std::to_string(keyring_->keys()->list().size()) + " are in force now");
   }
@@ -184,6 +188,10 @@ class Shell {
   void step(Event event) {
     core_.step(now(), std::move(event), actions_);
     for (const Action& action : actions_) {
+      if (const auto* record = std::get_if<Audit>(&action)) {
+        audit_.write(*record);
+        continue;
+      }
       const auto& send = std::get<Send>(action);
       if (options_.trace) print(trace_line(send, naming_));
       transport_.send(send);
@@ -218,6 +226,7 @@ class Shell {
 
   const ShellOptions& options_;
   Notice& notice_ = Notice::of_process();
+  AuditLog audit_{options_.audit, options_.audit_bytes};
   Signals signals_;
   Transport transport_;
   Broker core_;

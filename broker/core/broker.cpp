@@ -10,17 +10,16 @@ namespace pointsman::broker {
 
 namespace {
 
-// Which listener a message may come by. The core's table of roles; a message that is in neither column is
-// one that a broker never takes.
-template <class M, class... Ms>
-constexpr bool is_one_of = (std::is_same_v<M, Ms> || ...);
-
+// What a refusal of this message names.
 template <class M>
-constexpr bool from_clients =
-    is_one_of<M, Request, Cancel, Release, Renew, List, Explain, Drain, Configure, Watch, Status, Hello>;
-
-template <class M>
-constexpr bool from_workers = is_one_of<M, Register, Heartbeat, Report, Holding, Leave, Hello>;
+Refused about(const M& message) {
+  Refused more;
+  if constexpr (requires { message.id; }) more.id = message.id;
+  if constexpr (requires { message.session; }) more.session = message.session;
+  if constexpr (requires { message.number; }) more.number = message.number;
+  if constexpr (requires { message.lease; }) more.lease = message.lease;
+  return more;
+}
 
 }  // namespace
 
@@ -42,7 +41,7 @@ void Broker::step(Instant now, Event event, Actions& out) {
     const Instant due = worker_timers_.first().timer + forgiven_;
     if (now > due + options_.stall) {
       forgiven_ += now - due + options_.stall;
-      count("stalls_forgiven");
+      count(Count::stalls_forgiven);
     }
   }
   now_ = now;
@@ -56,6 +55,8 @@ void Broker::step(Instant now, Event event, Actions& out) {
         if constexpr (std::is_same_v<E, Garbled>) garbled(e);
         if constexpr (std::is_same_v<E, Gone>) gone(e);
         if constexpr (std::is_same_v<E, Shutdown>) shut_down();
+        if constexpr (std::is_same_v<E, Allowed>) exchange(e);
+        if constexpr (std::is_same_v<E, Memory>) weighed(e);
       },
       event);
   out_ = nullptr;
@@ -94,44 +95,78 @@ void Broker::pass_time() {
   }
   tell_due();
   forget_due();
-  std::erase_if(watchers_, [this](const Watcher& watcher) { return watcher.until <= now_; });
+  drop_watchers([this](const Watcher& watcher) { return watcher.until <= now_; });
 }
 
 void Broker::received(const Received& event) {
-  count("messages");
+  count(Count::messages);
+  asker_ = &event.key;
+  Principal* who = identify(event.key);
   std::visit(
       [&](const auto& message) {
         using M = std::remove_cvref_t<decltype(message)>;
-        const bool takes = event.from.door == Door::workers ? from_workers<M> : from_clients<M>;
-        if constexpr (from_clients<M> || from_workers<M>) {
-          if (takes) return on(event.from, message);
+        static constexpr Right right = right_of(M::op);
+        if constexpr (right.clients || right.workers) {
+          if (event.from.door == Door::workers ? right.workers : right.clients) {
+            // Only for a refusal is it put together what that is about.
+            const bool free = who && !who->may;
+            if (free) {
+              principal_ = who;
+              scope_ = Scope::all;
+            }
+            if (free || may(right, event.from, who, about(message))) on(event.from, message);
+            return;
+          }
         }
-        count("wrong_role");
+        principal_ = who;
+        count(Count::wrong_role);
         std::string remedy = "this message is not for a broker";
-        if constexpr (from_workers<M>) remedy = "send it to the listener for workers";
-        if constexpr (from_clients<M>) remedy = "send it to the listener for clients";
-        Refused more;
-        if constexpr (requires { message.id; }) more.id = message.id;
-        if constexpr (requires { message.session; }) more.session = message.session;
-        if constexpr (requires { message.number; }) more.number = message.number;
+        if constexpr (right.workers) remedy = "send it to the listener for workers";
+        if constexpr (right.clients) remedy = "send it to the listener for clients";
+        Refused more = about(message);
+        more.lease = 0;
         refuse(event.from, M::op, Code::wrong_role,
                std::string(M::op) + " is not taken by the listener for " +
                    (event.from.door == Door::workers ? "workers" : "clients"),
                remedy, std::move(more));
       },
       event.message);
+  principal_ = nullptr;
+  asker_ = nullptr;
 }
 
 void Broker::garbled(const Garbled& event) {
-  count("garbled");
+  count(Count::garbled);
+  asker_ = &event.key;
+  principal_ = identify(event.key);
   Refused more;
   more.id = event.fault.id;
   more.session = event.fault.session;
-  refuse(event.from, event.fault.op, event.fault.code, event.fault.reason, "see PROTOCOL.md", more);
+  // Bytes that cannot be read cost at least what a message costs.
+  const Right right{.op = event.fault.op, .client = Scope::own, .worker = Scope::own, .peer = Scope::own,
+                               .admin = Scope::own, .metered = true};
+  if (may(right, event.from, principal_, more)) {
+    refuse(event.from, event.fault.op, event.fault.code, event.fault.reason, "see PROTOCOL.md", more);
+  }
+  principal_ = nullptr;
+  asker_ = nullptr;
+}
+
+// Refuses newcomers above the limit, and takes them again well below it.
+void Broker::weighed(const Memory& event) {
+  memory_ = event;
+  if (event.most == 0) {
+    overloaded_ = false;
+  } else if (!overloaded_ && event.resident > event.most) {
+    overloaded_ = true;
+    count(Count::overloads);
+  } else if (overloaded_ && event.resident < event.most - event.most / 10) {
+    overloaded_ = false;
+  }
 }
 
 void Broker::gone(const Gone& event) {
-  count("connections_gone");
+  count(Count::connections_gone);
   if (event.door == Door::workers) {
     // The lease judges the worker; but until it is heard from again it gets nobody.
     const auto [first, last] = workers_by_peer_.equal_range(event.peer);
@@ -146,7 +181,7 @@ void Broker::gone(const Gone& event) {
     }
     return;
   }
-  std::erase_if(watchers_, [&](const Watcher& watcher) { return watcher.to.peer == event.peer; });
+  drop_watchers([&](const Watcher& watcher) { return watcher.to.peer == event.peer; });
   // Its waiting requests keep their places for a moment: it may come back by another connection.
   const auto found = waiting_by_peer_.find(event.peer);
   if (found == waiting_by_peer_.end()) return;
@@ -170,21 +205,14 @@ void Broker::send(const Address& to, Message message) { out_->push_back(Send{to,
 
 void Broker::refuse(const Address& to, std::string_view about, Code code, std::string reason, std::string remedy,
                     Refused more) {
-  count("refused_" + std::string(word(code)));
+  ++refused_[static_cast<std::size_t>(code)];
+  if (principal_) ++principal_->refused;
   more.about = about.substr(0, limits::name);
   more.code = code;
   more.reason = reason.substr(0, limits::text);
   more.remedy = std::move(remedy);
+  audit_refusal(more);
   send(to, std::move(more));
-}
-
-void Broker::count(std::string_view name, std::uint64_t more) {
-  const auto found = counters_.find(name);
-  if (found != counters_.end()) {
-    found->second += more;
-  } else {
-    counters_.emplace(name, more);
-  }
 }
 
 void Broker::check() const {
@@ -266,8 +294,8 @@ void Broker::check() const {
     of_peers += chain.size();
   }
   MUST(of_peers == waiting);
-  for (const auto& [key, asked] : asked_) {
-    MUST(key == key_of(asked->client, asked->id));
+  for (const auto& asked : asked_) {
+    MUST(find_request(*asked->owner, asked->client, asked->id) == asked.get());
     MUST((asked->stage == Asked::Stage::waiting) == deadlines_.contains(*asked));
     if (asked->stage == Asked::Stage::granted) MUST(asked->session && asked->session->asked == asked.get());
     ended += asked->stage == Asked::Stage::ended;
@@ -282,6 +310,38 @@ void Broker::check() const {
   }
   MUST(reserved == lapses_.size());
   MUST(watchers_.size() <= options_.watchers_max);
+  check_principals();
+}
+
+// Everything belongs to somebody, who knows of it.
+void Broker::check_principals() const {
+  std::uint64_t workers = 0, waiting = 0, sessions = 0, remembered = 0, watchers = 0;
+  const auto check = [&](const Principal& who) {
+    for (const Worker* w = who.workers.first(); w; w = who.workers.after(*w)) MUST(w->owner == &who);
+    for (const Asked* a = who.waiting.first(); a; a = who.waiting.after(*a)) {
+      MUST(a->owner == &who && a->stage == Asked::Stage::waiting);
+    }
+    for (const Session* s = who.sessions.first(); s; s = who.sessions.after(*s)) MUST(s->owner == &who);
+    workers += who.workers.size();
+    waiting += who.waiting.size();
+    sessions += who.sessions.size();
+    remembered += who.remembered;
+    watchers += who.watchers;
+    // A key that may nothing has nothing but sessions that are about to end.
+    if (who.barred) MUST(who.workers.empty() && who.waiting.empty() && who.watchers == 0);
+  };
+  check(everybody_);
+  MUST(principals_by_number_.size() == principals_.size());
+  for (const auto& entry : principals_by_number_) {
+    MUST(principals_.at(entry.second->key).get() == entry.second);
+    MUST(entry.second->barred == (entry.second->may == nullptr));
+    check(*entry.second);
+  }
+  MUST(workers == workers_.size());
+  MUST(waiting == waiting_);
+  MUST(sessions == sessions_.size());
+  MUST(remembered == asked_.size());
+  MUST(watchers == watchers_.size());
 }
 
 }  // namespace pointsman::broker

@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -15,11 +16,16 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
+#include "broker/core/audit.hpp"
+#include "broker/core/counters.hpp"
 #include "broker/core/options.hpp"
+#include "broker/core/principals.hpp"
 #include "broker/core/records.hpp"
+#include "broker/core/rights.hpp"
 #include "protocol/machine.hpp"
 
 namespace pointsman::broker {
@@ -27,8 +33,22 @@ namespace pointsman::broker {
 // The shell is about to stop: everybody who waits is told, nothing is granted any more.
 struct Shutdown {};
 
-using Event = std::variant<Elapsed, Received, Garbled, Gone, Shutdown>;
-using Action = std::variant<Send>;
+// Who may come from now on. The first one ends the time in which everybody may do everything; what anybody has that
+// its key may not have any more ends at once. Whether a key's time is over is for the shell to say (AllowedKeys::at).
+struct Allowed {
+  std::shared_ptr<const AllowedKeys> keys;  // never none
+};
+
+// How much memory the process has, in bytes. Above `most` new requests and workers are refused, until it is a tenth
+// below. `bound` is what the configuration allows at most, for `status`.
+struct Memory {
+  std::uint64_t resident = 0;
+  std::uint64_t most = 0;  // 0: whatever
+  std::uint64_t bound = 0;
+};
+
+using Event = std::variant<Elapsed, Received, Garbled, Gone, Shutdown, Allowed, Memory>;
+using Action = std::variant<Send, Audit>;
 using Actions = std::vector<Action>;
 
 class Broker {
@@ -63,9 +83,13 @@ class Broker {
     std::string_view id;
     std::uint64_t session = 0;
     std::string_view detail;
+    const Principal* asker = nullptr;  // whose client it is about
+    const Principal* offerer = nullptr;  // whose worker
   };
   struct Watcher {
     Address to;
+    Principal* owner = nullptr;
+    bool all = true;  // also what is about others
     std::string service;
     std::uint64_t kinds = 0;  // a bit a Happening
     Instant until;
@@ -77,11 +101,28 @@ class Broker {
   void garbled(const Garbled& event);
   void gone(const Gone& event);
   void shut_down();
+  void weighed(const Memory& event);
+  void check_principals() const;
   void send(const Address& to, Message message);
   void refuse(const Address& to, std::string_view about, Code code, std::string reason, std::string remedy = {},
               Refused more = {});
-  void count(std::string_view name, std::uint64_t more = 1);
+  void count(Count what) { ++counters_[static_cast<std::size_t>(what)]; }
   std::uint64_t next_id() { return ++last_id_; }
+
+  // principals.cpp: whose key may do what
+  Principal* identify(const PublicKey& key);
+  Principal& owner_of(const Held& held);
+  bool may(const Right& right, const Address& from, Principal* who, Refused about);
+  bool within_rate(Principal& who);
+  bool sees(const Service& service) const;
+  bool owns(const Session& session, std::string_view client) const {
+    return session.owner == principal_ && session.client == client;
+  }
+  void exchange(const Allowed& event);
+  void record_changes(const AllowedKeys& before);
+  void enforce(Principal& who);
+  void audit(Audit record);
+  void audit_refusal(const Refused& refused);
 
   // workers.cpp: registrations, leases, figures
   void on(const Address& from, const Register& message);
@@ -105,6 +146,7 @@ class Broker {
   void move_peer(Worker& worker, const Address& from);
   void compare(Worker& worker, const Heartbeat& message);
   void charge(Worker& worker, std::uint64_t completed, Milliseconds busy);
+  void note_refused(Worker& worker, const std::vector<RefusedTickets>& refused);
   void refresh(Worker& worker);
   void refresh(Seat& seat);
   void ramp(Seat& seat);
@@ -135,14 +177,16 @@ class Broker {
   Service* find_service(const std::string& name);
   Service* need_service(const std::string& name);
   void maybe_erase(Service& service);
-  static std::string key_of(std::string_view client, std::string_view id);
+  Asked* find_request(const Principal& owner, std::string_view client, std::string_view id) const;
+  Asked& remember(std::unique_ptr<Asked> asked);
+  std::optional<Fault> fault_of(const Request& message) const;
 
   // sessions.cpp: from grant to close
   void on(const Address& from, const Release& message);
   void on(const Address& from, const Renew& message);
   void on(const Address& from, const Report& message);
   void on(const Address& from, const Holding& message);
-  Session& add_session(std::uint64_t id, Seat& seat, std::string client, std::string request);
+  Session& add_session(std::uint64_t id, Seat& seat, Principal& owner, std::string client, std::string request);
   void attach(Session& session, Seat& seat);
   void detach(Session& session);
   void reserve(Session& session, Duration until_lapse);
@@ -158,6 +202,16 @@ class Broker {
 
   // inspection.cpp: listings, watchers, counters, settings
   void on(const Address& from, const List& message);
+  void list_services(const List& message, const Service* only, Listing& page);
+  template <class Row>
+  void add(std::vector<Row>& rows, Row row);
+  template <class Row>
+  bool full(const std::vector<Row>& rows, const List& message) const;
+  void list_workers(const List& message, const Service* only, Listing& page);
+  void list_sessions(const List& message, const Service* only, Listing& page);
+  void list_waiting(const List& message, const Service* only, Listing& page);
+  void list_own_waiting(const List& message, const Service* only, Listing& page);
+  const Asked* explained_request(const Explain& message) const;
   void on(const Address& from, const Explain& message);
   void on(const Address& from, const Configure& message);
   void on(const Address& from, const Watch& message);
@@ -175,8 +229,30 @@ class Broker {
   SessionRow row_of(const Session& session) const;
   WaitingRow row_of(const Asked& asked) const;
   void emit(Happening kind, const Note& note);
+  template <class Which>
+  void drop_watchers(Which which) {
+    std::erase_if(watchers_, [&](const Watcher& watcher) {
+      if (!which(watcher)) return false;
+      --watcher.owner->watchers;
+      return true;
+    });
+  }
 
   Options options_;
+  std::shared_ptr<const AllowedKeys> keys_;  // none: everybody may do everything
+  Principal everybody_;                      // where there are no keys
+  std::unordered_map<PublicKey, std::unique_ptr<Principal>> principals_;
+  std::map<std::uint64_t, Principal*> principals_by_number_;
+  std::uint64_t principals_seen_ = 0;
+  // Of the message in hand.
+  Principal* principal_ = nullptr;
+  const PublicKey* asker_ = nullptr;
+  Scope scope_ = Scope::none;
+  std::size_t page_bytes_ = 0;  // of its listing so far
+  Meter refusals_meter_, changes_meter_;  // of the audit
+  std::uint64_t refusals_left_out_ = 0, changes_left_out_ = 0;
+  Memory memory_;
+  bool overloaded_ = false;
   Instant now_;
   Instant started_;
   Duration forgiven_{0};  // the lease clock is behind now_ by this
@@ -193,7 +269,7 @@ class Broker {
   std::map<std::string, Worker*, std::less<>> workers_by_name_;
   std::unordered_multimap<std::uint64_t, Worker*> workers_by_peer_;
   std::map<std::string, std::unique_ptr<Service>, std::less<>> services_;
-  std::unordered_map<std::string, std::unique_ptr<Asked>> asked_;  // by client and id
+  std::unordered_set<std::unique_ptr<Asked>, RequestHash, RequestSame> asked_;
   std::unordered_map<std::uint64_t, Chain<Asked, &Asked::of_peer>> waiting_by_peer_;
   std::unordered_map<std::uint64_t, Session> sessions_;
   Chain<Session, &Session::of_all> all_sessions_;
@@ -209,7 +285,10 @@ class Broker {
   Instant protect_since_ = never;   // the brake on a mass expiry; on the lease clock
   Instant next_strike_;             // while it is on, not before this
   std::vector<Watcher> watchers_;
-  std::map<std::string, std::uint64_t, std::less<>> counters_;
+  std::array<std::uint64_t, static_cast<std::size_t>(Count::count_)> counters_{};
+  std::array<std::uint64_t, static_cast<std::size_t>(Code::count_)> refused_{};  // by code
+  std::array<std::uint64_t, static_cast<std::size_t>(Code::count_)> refused_tickets_{};  // by workers
+  std::array<std::uint64_t, static_cast<std::size_t>(Ending::count_)> closed_{};
 };
 
 }  // namespace pointsman::broker

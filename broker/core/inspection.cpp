@@ -13,11 +13,28 @@ Milliseconds in_ms(Duration duration) { return std::chrono::duration_cast<Millis
 
 // Candidates that an explanation names one by one.
 constexpr std::size_t candidates_max = 100;
+// Services that one listing looks at.
+constexpr std::size_t look_max = 2000;
 
 std::uint64_t number_of(const std::string& text) {
   std::uint64_t number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number;
+}
+
+// About what a row takes in a body.
+template <class Row>
+std::size_t size_of(const Row& row) {
+  std::size_t bytes = 0;
+  each_field<Row>([&](const auto& field) {
+    using Value = std::remove_cvref_t<decltype(row.*field.member)>;
+    bytes += field.key.size() + 10;
+    if constexpr (std::is_same_v<Value, std::string>) bytes += (row.*field.member).size();
+    if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+      for (const std::string& text : row.*field.member) bytes += text.size() + 3;
+    }
+  });
+  return bytes;
 }
 
 std::string plural(std::uint64_t count, std::string_view thing) {
@@ -28,82 +45,137 @@ std::string plural(std::uint64_t count, std::string_view thing) {
 
 void Broker::on(const Address& from, const List& message) {
   Listing page{.of = message.of};
-  const std::size_t limit = message.limit;
+  page_bytes_ = 0;
   const Service* only = nullptr;
   if (!message.service.empty()) {
     only = find_service(message.service);
-    if (!only) {
+    if (!only || !sees(*only)) {
       return refuse(from, List::op, Code::unknown_service, "nobody offers \"" + message.service + "\"",
                     "see: pointsman ls services");
     }
   }
   switch (message.of) {
-    case Subject::services:
-      for (auto it = services_.upper_bound(message.after); it != services_.end(); ++it) {
-        if (only && it->second.get() != only) continue;
-        if (page.services.size() == limit) {
-          page.next = page.services.back().service;
-          break;
-        }
-        page.services.push_back(row_of(*it->second));
-      }
+    case Subject::services: list_services(message, only, page); break;
+    case Subject::workers: list_workers(message, only, page); break;
+    case Subject::sessions: list_sessions(message, only, page); break;
+    case Subject::waiting:
+      scope_ == Scope::all ? list_waiting(message, only, page) : list_own_waiting(message, only, page);
       break;
-    case Subject::workers:
-      for (auto it = workers_by_name_.upper_bound(message.after); it != workers_by_name_.end(); ++it) {
-        const auto& seats = it->second->seats;
-        if (only && std::none_of(seats.begin(), seats.end(), [&](const auto& s) { return s->service == only; })) {
-          continue;
-        }
-        if (page.workers.size() == limit) {
-          page.next = page.workers.back().worker;
-          break;
-        }
-        page.workers.push_back(row_of(*it->second));
-      }
-      break;
-    case Subject::sessions: {
-      // Pages in order of arrival, which is that of their numbers but for adopted ones. If the session that ended
-      // the last page is gone, its place is looked for.
-      const std::uint64_t last = number_of(message.after);
-      const Session* session = all_sessions_.first();
-      if (const auto at = sessions_.find(last); at != sessions_.end()) {
-        session = all_sessions_.after(at->second);
-      } else {
-        while (session && session->id <= last) session = all_sessions_.after(*session);
-      }
-      for (; session; session = all_sessions_.after(*session)) {
-        if (only && session->seat->service != only) continue;
-        if (page.sessions.size() == limit) {
-          page.next = std::to_string(page.sessions.back().session);
-          break;
-        }
-        page.sessions.push_back(row_of(*session));
-      }
-      break;
-    }
-    case Subject::waiting: {
-      // Service by service, in the order of each line; `after` is SERVICE-independent: how many rows came before.
-      std::uint64_t skip = number_of(message.after);
-      const std::uint64_t before = skip;
-      for (const auto& [name, service] : services_) {
-        if (only && service.get() != only) continue;
-        if (skip >= service->line.size()) {
-          skip -= service->line.size();
-          continue;
-        }
-        auto it = service->line.find_by_order(skip);
-        skip = 0;
-        for (; it != service->line.end() && page.waiting.size() < limit; ++it) {
-          page.waiting.push_back(row_of(*it->second));
-        }
-        if (page.waiting.size() == limit) break;
-      }
-      if (page.waiting.size() == limit) page.next = std::to_string(before + limit);
-      break;
-    }
     case Subject::count_: break;
   }
   send(from, std::move(page));
+}
+
+// A page ends at so many rows, or so many bytes, about.
+template <class Row>
+void Broker::add(std::vector<Row>& rows, Row row) {
+  page_bytes_ += size_of(row);
+  rows.push_back(std::move(row));
+}
+
+template <class Row>
+bool Broker::full(const std::vector<Row>& rows, const List& message) const {
+  return rows.size() >= message.limit || page_bytes_ >= options_.page_bytes;
+}
+
+void Broker::list_services(const List& message, const Service* only, Listing& page) {
+  std::size_t looked = 0;
+  for (auto it = services_.upper_bound(message.after); it != services_.end(); ++it) {
+    // Who may see few of many gets pages with few rows rather than a search through all.
+    if (full(page.services, message) || ++looked > look_max) {
+      page.next = std::prev(it)->first;
+      return;
+    }
+    if ((!only || it->second.get() == only) && sees(*it->second)) add(page.services, row_of(*it->second));
+  }
+}
+
+void Broker::list_workers(const List& message, const Service* only, Listing& page) {
+  const auto offers = [&](const Worker& worker) {
+    return !only || std::any_of(worker.seats.begin(), worker.seats.end(), [&](const auto& s) { return s->service == only; });
+  };
+  // True when there is no room for another row.
+  const auto take = [&](const Worker& worker) {
+    if (!offers(worker)) return false;
+    if (full(page.workers, message)) {
+      page.next = page.workers.back().worker;
+      return true;
+    }
+    add(page.workers, row_of(worker));
+    return false;
+  };
+  if (scope_ == Scope::all) {
+    for (auto it = workers_by_name_.upper_bound(message.after); it != workers_by_name_.end(); ++it) {
+      if (take(*it->second)) return;
+    }
+    return;
+  }
+  std::vector<const Worker*> own;
+  for (const Worker* worker = principal_->workers.first(); worker; worker = principal_->workers.after(*worker)) {
+    if (worker->name > message.after) own.push_back(worker);
+  }
+  std::sort(own.begin(), own.end(), [](const Worker* a, const Worker* b) { return a->name < b->name; });
+  for (const Worker* worker : own) {
+    if (take(*worker)) return;
+  }
+}
+
+// Pages in order of arrival, which is that of their numbers but for adopted ones. If the session that ended the last
+// page is gone, its place is looked for.
+void Broker::list_sessions(const List& message, const Service* only, Listing& page) {
+  const bool all = scope_ == Scope::all;
+  const auto after = [&](const Session& session) {
+    return all ? all_sessions_.after(session) : principal_->sessions.after(session);
+  };
+  const std::uint64_t last = number_of(message.after);
+  const Session* session = all ? all_sessions_.first() : principal_->sessions.first();
+  if (const auto at = sessions_.find(last); at != sessions_.end() && (all || at->second.owner == principal_)) {
+    session = after(at->second);
+  } else {
+    while (session && session->id <= last) session = after(*session);
+  }
+  for (; session; session = after(*session)) {
+    if (only && session->seat->service != only) continue;
+    if (full(page.sessions, message)) {
+      page.next = std::to_string(page.sessions.back().session);
+      return;
+    }
+    add(page.sessions, row_of(*session));
+  }
+}
+
+// Service by service, in the order of each line; `after` is SERVICE-independent: how many rows came before.
+void Broker::list_waiting(const List& message, const Service* only, Listing& page) {
+  std::uint64_t skip = number_of(message.after);
+  const std::uint64_t before = skip;
+  for (const auto& [name, service] : services_) {
+    if (only && service.get() != only) continue;
+    if (skip >= service->line.size()) {
+      skip -= service->line.size();
+      continue;
+    }
+    auto it = service->line.find_by_order(skip);
+    skip = 0;
+    for (; it != service->line.end() && !full(page.waiting, message); ++it) {
+      add(page.waiting, row_of(*it->second));
+    }
+    if (full(page.waiting, message)) break;
+  }
+  if (full(page.waiting, message)) page.next = std::to_string(before + page.waiting.size());
+}
+
+// The key's own, in order of arrival.
+void Broker::list_own_waiting(const List& message, const Service* only, Listing& page) {
+  std::uint64_t place = 0;
+  const std::uint64_t before = number_of(message.after);
+  for (const Asked* asked = principal_->waiting.first(); asked; asked = principal_->waiting.after(*asked)) {
+    if (place++ < before || (only && asked->service != only)) continue;
+    if (full(page.waiting, message)) {
+      page.next = std::to_string(place - 1);
+      return;
+    }
+    add(page.waiting, row_of(*asked));
+  }
 }
 
 ServiceRow Broker::row_of(const Service& service) const {
@@ -141,7 +213,9 @@ WorkerRow Broker::row_of(const Worker& worker) const {
                 .granted = worker.granted,
                 .completed = worker.completed,
                 .busy_ms = worker.busy,
-                .lease = worker.lease};
+                .lease = worker.lease,
+                .by = std::string(worker.owner->name())};
+  for (const std::uint64_t count : worker.refused_tickets) row.tickets_refused += count;
   for (const auto& seat : worker.seats) row.services.push_back(seat->service->name);
   return row;
 }
@@ -153,7 +227,8 @@ SessionRow Broker::row_of(const Session& session) const {
           .client = session.client,
           .id = session.request,
           .state = session.open ? State::open : State::reserved,
-          .age_ms = in_ms(now_ - session.granted)};
+          .age_ms = in_ms(now_ - session.granted),
+          .by = std::string(session.owner->name())};
 }
 
 WaitingRow Broker::row_of(const Asked& asked) const {
@@ -163,7 +238,8 @@ WaitingRow Broker::row_of(const Asked& asked) const {
           .priority = asked.priority,
           .position = position(asked),
           .waited_ms = in_ms(now_ - asked.arrived),
-          .left_ms = in_ms(asked.deadline - now_)};
+          .left_ms = in_ms(asked.deadline - now_),
+          .by = std::string(asked.owner->name())};
 }
 
 std::string Broker::why_not(const Worker& worker) const {
@@ -213,15 +289,16 @@ void Broker::on(const Address& from, const Explain& message) {
     refuse(from, Explain::op, code, what, "see: pointsman ls", {.id = message.id, .session = message.session});
   };
   if (!message.id.empty()) {
-    const auto found = asked_.find(key_of(message.client, message.id));
-    if (found == asked_.end()) {
+    const Asked* found = explained_request(message);
+    if (!found) {
       return unknown(Code::unknown_request, "no request \"" + message.id + "\" of client \"" + message.client +
                                                 "\" waits, is granted, or ended lately");
     }
-    explain_request(*found->second, out);
+    explain_request(*found, out);
   } else if (message.session != 0) {
     const auto found = sessions_.find(message.session);
-    if (found == sessions_.end()) {
+    const auto mine = [&](const Session& one) { return one.owner == principal_ || one.worker->owner == principal_; };
+    if (found == sessions_.end() || (scope_ != Scope::all && !mine(found->second))) {
       return unknown(Code::unknown_session, "session " + std::to_string(message.session) + " is over or not known");
     }
     const Session& session = found->second;
@@ -232,18 +309,30 @@ void Broker::on(const Address& from, const Explain& message) {
     if (session.asked) out.because.push_back(session.asked->reasoning);
   } else if (!message.worker.empty()) {
     const auto found = workers_by_name_.find(message.worker);
-    if (found == workers_by_name_.end()) {
+    if (found == workers_by_name_.end() || (scope_ != Scope::all && found->second->owner != principal_)) {
       return unknown(Code::unknown_worker, "no worker \"" + message.worker + "\" is registered");
     }
     explain_worker(*found->second, out);
   } else if (!message.service.empty()) {
     const Service* service = find_service(message.service);
-    if (!service) return unknown(Code::unknown_service, "nobody offers \"" + message.service + "\"");
+    if (!service || !sees(*service)) return unknown(Code::unknown_service, "nobody offers \"" + message.service + "\"");
     explain_service(*service, out);
   } else {
     return refuse(from, Explain::op, Code::bad_message, "explain what? Give id, session, worker or service", {});
   }
   send(from, std::move(out));
+}
+
+// One of the key's own; for an admin, one of anybody's: the keys are asked in turn.
+const Asked* Broker::explained_request(const Explain& message) const {
+  if (const Asked* own = find_request(*principal_, message.client, message.id)) return own;
+  if (scope_ != Scope::all || !keys_) return nullptr;
+  for (const Allowance& one : keys_->list()) {
+    const auto who = principals_.find(one.key);
+    if (who == principals_.end()) continue;
+    if (const Asked* found = find_request(*who->second, message.client, message.id)) return found;
+  }
+  return nullptr;
 }
 
 void Broker::explain_request(const Asked& asked, Explained& out) {
@@ -334,6 +423,13 @@ void Broker::on(const Address& from, const Configure& message) {
     service->chooser = Chooser(set.policy, chance_.next());
     for (Seat* seat : free) service->chooser.add(*seat);
   }
+  if (changes) {
+    audit({.what = Audited::configured,
+           .key = principal_->key,
+           .name = std::string(principal_->name()),
+           .service = service->name,
+           .detail = std::string(word(set.policy))});
+  }
   if (changes) emit(Happening::configured, {.service = service->name, .detail = word(set.policy)});
   send(from, Configured{.service = service->name,
                         .policy = set.policy,
@@ -344,15 +440,26 @@ void Broker::on(const Address& from, const Configure& message) {
 }
 
 void Broker::on(const Address& from, const Watch& message) {
-  std::erase_if(watchers_, [&](const Watcher& watcher) { return watcher.to == from; });
+  drop_watchers([&](const Watcher& watcher) { return watcher.to == from; });
   if (!message.stop) {
+    const bool all = scope_ == Scope::all;
     if (watchers_.size() >= options_.watchers_max) {
       return refuse(from, Watch::op, Code::limit_reached,
                     "watchers_max is " + std::to_string(options_.watchers_max), "stop another watcher");
     }
+    if (!all && principal_->watchers >= options_.watchers_per_key) {
+      return refuse(from, Watch::op, Code::over_quota,
+                    "watchers_per_key is " + std::to_string(options_.watchers_per_key), "stop another watcher");
+    }
     std::uint64_t kinds = 0;
     for (const Happening kind : message.kinds) kinds |= 1ULL << static_cast<unsigned>(kind);
-    watchers_.push_back({from, message.service, message.kinds.empty() ? ~0ULL : kinds, now_ + options_.watch_term});
+    watchers_.push_back({.to = from,
+                         .owner = principal_,
+                         .all = all,
+                         .service = message.service,
+                         .kinds = message.kinds.empty() ? ~0ULL : kinds,
+                         .until = now_ + options_.watch_term});
+    ++principal_->watchers;
   }
   send(from, Watching{.last = events_, .term_ms = message.stop ? Milliseconds(0) : in_ms(options_.watch_term)});
 }
@@ -362,6 +469,7 @@ void Broker::emit(Happening kind, const Note& note) {
   for (const Watcher& watcher : watchers_) {
     if (!(watcher.kinds & (1ULL << static_cast<unsigned>(kind)))) continue;
     if (!watcher.service.empty() && watcher.service != note.service) continue;
+    if (!watcher.all && watcher.owner != note.asker && watcher.owner != note.offerer) continue;
     send(watcher.to, Happened{.number = events_,
                               .kind = kind,
                               .service = std::string(note.service),
@@ -376,6 +484,14 @@ void Broker::emit(Happening kind, const Note& note) {
 void Broker::on(const Address& from, const Status&) {
   Stats stats{.epoch = options_.epoch, .up_ms = in_ms(now_ - started_)};
   const auto add = [&](std::string name, std::uint64_t value) { stats.counters.push_back({std::move(name), value}); };
+  if (scope_ != Scope::all) {
+    add("workers", principal_->workers.size());
+    add("sessions", principal_->sessions.size());
+    add("waiting", principal_->waiting.size());
+    add("remembered", principal_->remembered);
+    add("refused", principal_->refused);
+    return send(from, std::move(stats));
+  }
   add("workers", workers_.size());
   add("services", services_.size());
   add("sessions", sessions_.size());
@@ -383,7 +499,22 @@ void Broker::on(const Address& from, const Status&) {
   add("remembered", ended_.size());
   add("watchers", watchers_.size());
   add("events", events_);
-  for (const auto& [name, value] : counters_) add(name, value);
+  if (keys_) add("keys", keys_->list().size());
+  if (memory_.bound > 0) add("memory_bound", memory_.bound);
+  if (memory_.most > 0) add("memory_max", memory_.most);
+  if (memory_.resident > 0) add("memory_resident", memory_.resident);
+  std::vector<Counter> counted;
+  const auto add_nonzero = [&]<class Word>(const auto& values, Word first, const std::string& before) {
+    for (std::size_t i = static_cast<std::size_t>(first); i < values.size(); ++i) {
+      if (values[i] > 0) counted.push_back({before + std::string(word(static_cast<Word>(i))), values[i]});
+    }
+  };
+  add_nonzero(counters_, Count{}, "");
+  add_nonzero(closed_, Ending{}, "closed_");
+  add_nonzero(refused_, Code{}, "refused_");
+  add_nonzero(refused_tickets_, Code{}, "tickets_refused_");
+  std::sort(counted.begin(), counted.end(), [](const Counter& a, const Counter& b) { return a.name < b.name; });
+  for (Counter& counter : counted) stats.counters.push_back(std::move(counter));
   send(from, std::move(stats));
 }
 

@@ -51,6 +51,15 @@ struct Options {
   std::uint64_t sessions_max = 1'000'000;
   std::uint64_t remembered_max = 100'000;
   std::uint64_t watchers_max = 64;
+  std::uint64_t watchers_per_key = 8;  // of those, for a key that is not an admin's
+  std::uint64_t page_bytes = 192 * 1024;  // about, of one answer to `list`: further rows are on the next page
+
+  // Records for the shell to write down, a second and at once; see audit.hpp.
+  bool audit = false;
+  std::uint64_t audit_refusals = 10;
+  std::uint64_t audit_refusals_burst = 200;
+  std::uint64_t audit_changes = 100;
+  std::uint64_t audit_changes_burst = 20'000;
 
   ServiceSettings service;                            // for services not listed below
   std::map<std::string, ServiceSettings> services;

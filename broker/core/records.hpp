@@ -5,9 +5,12 @@
 #include <ext/pb_ds/assoc_container.hpp>
 #include <ext/pb_ds/tree_policy.hpp>
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,6 +24,7 @@
 namespace pointsman::broker {
 
 struct Asked;
+struct Principal;
 
 // One client on one worker, from grant to close.
 struct Session {
@@ -30,6 +34,7 @@ struct Session {
   Asked* asked = nullptr;  // the request that it answers, while that is remembered
   std::string client;
   std::string request;
+  Principal* owner = nullptr;    // whose client it is
   std::uint64_t assignment = 0;  // its number under the worker's lease; 0: adopted
   bool open = false;             // false: reserved
   bool failed = false;           // its client has reported that it could not use it
@@ -41,6 +46,7 @@ struct Session {
   Link<Session> of_worker;  // in Worker::sessions
   Link<Session> releasing;  // in Worker::releasing
   Link<Session> of_all;     // in order of arrival here, for listings
+  Link<Session> of_owner;   // in the same order
 };
 
 // A registered worker: its lease and what it holds.
@@ -49,6 +55,8 @@ struct Worker {
   std::string instance;
   std::uint64_t lease = 0;
   Address address;
+  Principal* owner = nullptr;  // whose key it registered with
+  Link<Worker> of_owner;
   std::vector<std::unique_ptr<Seat>> seats;  // one a service
   std::uint64_t slots = 1;
   std::uint64_t used = 0;  // sessions reserved and open
@@ -88,6 +96,7 @@ struct Worker {
   std::uint64_t last_done = 0;    // rank of its last completion
   std::uint64_t digest = 0;       // of its sessions
   int differs = 0;                // heartbeats in a row whose figures differed
+  std::array<std::uint64_t, static_cast<std::size_t>(Code::count_)> refused_tickets{};  // by code, as it says
   Chain<Session, &Session::of_worker> sessions;
   Chain<Session, &Session::releasing> releasing;  // of these, that it has not reported closed though told to
 
@@ -99,6 +108,7 @@ struct Worker {
 struct Asked {
   enum class Stage : std::uint8_t { waiting, granted, ended };
 
+  Principal* owner = nullptr;  // with its client and id it is this request's name
   std::string client;
   std::string id;
   Address from;
@@ -125,6 +135,35 @@ struct Asked {
   Instant forget;
   Link<Asked> ended;     // ended ones, by `forget`
   Link<Asked> of_peer;   // waiting ones of one connection
+  Link<Asked> of_owner;  // waiting ones of one key
+};
+
+// What names a request: two keys do not see each other's, whatever their clients are called.
+struct RequestName {
+  const Principal* owner = nullptr;
+  std::string_view client;
+  std::string_view id;
+  friend bool operator==(const RequestName&, const RequestName&) = default;
+};
+
+// A table of requests by name that is asked without making one.
+struct RequestHash {
+  using is_transparent = void;
+  std::size_t operator()(const RequestName& name) const noexcept {
+    const std::hash<std::string_view> of;
+    return of(name.id) * 31 + of(name.client) + std::hash<const Principal*>{}(name.owner);
+  }
+  std::size_t operator()(const std::unique_ptr<Asked>& asked) const noexcept { return (*this)(name_of(*asked)); }
+  static RequestName name_of(const Asked& asked) { return {asked.owner, asked.client, asked.id}; }
+};
+struct RequestSame {
+  using is_transparent = void;
+  template <class A, class B>
+  bool operator()(const A& a, const B& b) const noexcept {
+    return name_of(a) == name_of(b);
+  }
+  static RequestName name_of(const RequestName& name) { return name; }
+  static RequestName name_of(const std::unique_ptr<Asked>& asked) { return RequestHash::name_of(*asked); }
 };
 
 // A waiting line: priority is worth a fixed head start, so a key never changes and the order needs no aging.

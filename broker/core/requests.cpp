@@ -23,12 +23,14 @@ constexpr std::uint64_t hopeless_samples = 10;
 
 }  // namespace
 
-// The length of the client's name keeps two pairs from making one key.
-std::string Broker::key_of(std::string_view client, std::string_view id) {
-  std::string key;
-  key.reserve(client.size() + id.size() + 4);
-  key.append(std::to_string(client.size())).append(":").append(client).append(id);
-  return key;
+Asked* Broker::find_request(const Principal& owner, std::string_view client, std::string_view id) const {
+  const auto found = asked_.find(RequestName{&owner, client, id});
+  return found == asked_.end() ? nullptr : found->get();
+}
+
+Asked& Broker::remember(std::unique_ptr<Asked> asked) {
+  ++asked->owner->remembered;
+  return **asked_.insert(std::move(asked)).first;
 }
 
 Service* Broker::find_service(const std::string& name) {
@@ -49,21 +51,25 @@ void Broker::maybe_erase(Service& service) {
 }
 
 void Broker::on(const Address& from, const Request& message) {
-  count("requests");
-  const auto known = asked_.find(key_of(message.client, message.id));
-  if (known != asked_.end()) return repeat(from, *known->second, message);
+  count(Count::requests);
+  if (Asked* known = find_request(*principal_, message.client, message.id)) return repeat(from, *known, message);
   if (message.failed != 0) report_failed(message);
 
   Service* service = find_service(message.service);
   const auto no = [&](Code code, std::string reason, std::string remedy, Milliseconds retry = {}) {
     if (service) ++service->refused;
     emit(Happening::refused, {.service = message.service, .client = message.client, .id = message.id,
-                              .detail = word(code)});
+                              .detail = word(code), .asker = principal_});
     refuse(from, Request::op, code, std::move(reason), std::move(remedy), {.id = message.id, .retry_ms = retry});
   };
   if (shutting_down_) {
     return no(Code::shutting_down, "the broker is stopping", "ask again, with the same id, when it is back");
   }
+  if (const auto fault = fault_of(message)) {
+    return no(fault->code, fault->reason, "use another key, or have its rights changed",
+              fault->code == Code::not_allowed ? Milliseconds(0) : Milliseconds(1000));
+  }
+  if (overloaded_) return no(Code::overloaded, "the broker is short of memory", "ask again later", Milliseconds(1000));
   const bool awaited = message.absent || (service && service->settings.on_demand);
   if (!awaited && (!service || service->seats.empty())) {
     return no(Code::unknown_service, "nobody offers \"" + message.service + "\"",
@@ -76,6 +82,7 @@ void Broker::on(const Address& from, const Request& message) {
   }
   auto owned = std::make_unique<Asked>();
   Asked& asked = *owned;
+  asked.owner = principal_;
   asked.client = message.client;
   asked.id = message.id;
   asked.from = from;
@@ -90,13 +97,17 @@ void Broker::on(const Address& from, const Request& message) {
   if (service) {
     const std::size_t free = service->chooser.size();
     if (Seat* seat = service->chooser.choose(asked.exclude)) {
-      asked_.emplace(key_of(asked.client, asked.id), std::move(owned));
+      remember(std::move(owned));
       return grant(asked, *seat, free);
     }
   }
   if (message.wait_ms.count() == 0) {
     return no(Code::no_worker, "no slot of \"" + message.service + "\" is free, and the request does not wait",
               "let it wait, or start more workers", service ? retry_hint(*service) : Milliseconds(1000));
+  }
+  if (const Allowance* may = principal_->may; may && may->waiting > 0 && principal_->waiting.size() >= may->waiting) {
+    return no(Code::over_quota, "this key may have " + std::to_string(may->waiting) + " requests waiting",
+              "wait for an answer first, or have its quota raised", Milliseconds(1000));
   }
   const ServiceSettings& settings = service ? service->settings : options_.service;
   const std::uint64_t ahead = service ? service->line.size() : 0;
@@ -125,13 +136,27 @@ void Broker::on(const Address& from, const Request& message) {
   }
   asked.service = service;
   asked.deadline = now_ + message.wait_ms;
-  asked_.emplace(key_of(asked.client, asked.id), std::move(owned));
+  remember(std::move(owned));
   enqueue(asked);
+}
+
+// Why this key may not ask for that. What waits counts as a session, so that no quota is exceeded when its turn comes.
+std::optional<Fault> Broker::fault_of(const Request& message) const {
+  const Allowance* may = principal_->may;
+  if (!may) return std::nullopt;
+  if (!may_ask(*may, message.service)) {
+    return Fault{Code::not_allowed, "this key may not ask for \"" + message.service + "\""};
+  }
+  if (may->sessions > 0 && principal_->sessions.size() + principal_->waiting.size() >= may->sessions) {
+    return Fault{Code::over_quota, "this key may have " + std::to_string(may->sessions) +
+                                       " sessions, those that it waits for included"};
+  }
+  return std::nullopt;
 }
 
 // The same request again: its answer was lost, or its client came back by another connection.
 void Broker::repeat(const Address& from, Asked& asked, const Request& message) {
-  count("requests_repeated");
+  count(Count::requests_repeated);
   switch (asked.stage) {
     case Asked::Stage::waiting:
       unqueue(asked);
@@ -156,10 +181,10 @@ void Broker::repeat(const Address& from, Asked& asked, const Request& message) {
 // release the session if it lives. Counts for each session once, and only for its own client.
 void Broker::report_failed(const Request& message) {
   const auto found = sessions_.find(message.failed);
-  if (found == sessions_.end() || found->second.client != message.client || found->second.failed) return;
+  if (found == sessions_.end() || !owns(found->second, message.client) || found->second.failed) return;
   Session& session = found->second;
   session.failed = true;
-  count("sessions_failed");
+  count(Count::sessions_failed);
   Worker& worker = *session.worker;
   release(session);
   worker.probing = true;
@@ -178,9 +203,11 @@ void Broker::enqueue(Asked& asked) {
   service.excluding += !asked.exclude.empty();
   deadlines_.insert(asked);
   waiting_by_peer_[asked.from.peer].append(asked);
+  asked.owner->waiting.append(asked);
   ++waiting_;
   if (first) {
-    emit(Happening::queued, {.service = service.name, .client = asked.client, .id = asked.id});
+    emit(Happening::queued, {.service = service.name, .client = asked.client, .id = asked.id,
+                             .asker = asked.owner});
   }
   tell(asked, true);
 }
@@ -193,6 +220,7 @@ void Broker::unqueue(Asked& asked) {
   const auto peers = waiting_by_peer_.find(asked.from.peer);
   peers->second.erase(asked);
   if (peers->second.empty()) waiting_by_peer_.erase(peers);
+  asked.owner->waiting.erase(asked);
   if (telling_.contains(asked)) telling_.erase(asked);
   --waiting_;
 }
@@ -245,7 +273,7 @@ void Broker::grant(Asked& asked, Seat& seat, std::size_t candidates) {
   Service& service = *seat.service;
   Worker& worker = *seat.worker;
   MUST(worker.available() && worker.used < worker.slots && seat.used < seat.room);
-  Session& session = add_session(next_id(), seat, asked.client, asked.id);
+  Session& session = add_session(next_id(), seat, *asked.owner, asked.client, asked.id);
   session.term = asked.term;
   session.assignment = ++worker.assigned;
   worker.assigned_at = now_;
@@ -253,7 +281,7 @@ void Broker::grant(Asked& asked, Seat& seat, std::size_t candidates) {
   ++seat.granted;
   ++worker.granted;
   ++service.granted;
-  count("granted");
+  count(Count::granted);
 
   bind(asked, session, std::string(word(service.settings.policy)) + " chose it among " + std::to_string(candidates) +
                            " with a free slot");
@@ -263,6 +291,7 @@ void Broker::grant(Asked& asked, Seat& seat, std::size_t candidates) {
                                             .service = service.name,
                                             .client = asked.client,
                                             .id = asked.id,
+                                            .key = bytes_of(asked.owner->key),
                                             .ttl_ms = in_ms(options_.ticket_ttl),
                                             .term_ms = in_ms(asked.term)}},
                               .applied = worker.applied,
@@ -270,7 +299,7 @@ void Broker::grant(Asked& asked, Seat& seat, std::size_t candidates) {
   refresh(worker);
   send_grant(asked);
   emit(Happening::granted, {.service = service.name, .worker = worker.name, .client = asked.client, .id = asked.id,
-                            .session = session.id});
+                            .session = session.id, .asker = asked.owner, .offerer = worker.owner});
 }
 
 // From now on the session is the request's answer.
@@ -305,7 +334,8 @@ void Broker::send_grant(Asked& asked) {
                       .service = service_of(session.seat->service->name),
                       .issued_ms = in_ms(session.granted.time_since_epoch()),
                       .ttl_ms = in_ms(options_.ticket_ttl),
-                      .term_ms = in_ms(session.term)};
+                      .term_ms = in_ms(session.term),
+                      .key = asked.owner->key};
   Granted answer = asked.answer;
   answer.ticket = seal(ticket, session.worker->ticket_key);
   answer.ttl_ms = std::max(Milliseconds(0), in_ms(session.granted + options_.ticket_ttl - now_));
@@ -317,7 +347,7 @@ void Broker::refuse_waiting(Asked& asked, Code code, std::string reason, std::st
   unqueue(asked);
   ++service.refused;
   emit(Happening::refused, {.service = service.name, .client = asked.client, .id = asked.id,
-                            .detail = word(code)});
+                            .detail = word(code), .asker = asked.owner});
   refuse(asked.from, Request::op, code,
          reason + " (" + std::to_string(in_ms(now_ - asked.arrived).count()) + " ms, " +
              std::to_string(service.seats.size()) + " workers, " + std::to_string(service.slots) + " slots)",
@@ -327,13 +357,13 @@ void Broker::refuse_waiting(Asked& asked, Code code, std::string reason, std::st
 }
 
 void Broker::on(const Address& from, const Cancel& message) {
-  const auto known = asked_.find(key_of(message.client, message.id));
-  if (known == asked_.end()) {
+  Asked* known = find_request(*principal_, message.client, message.id);
+  if (!known) {
     return refuse(from, Cancel::op, Code::unknown_request, "no request \"" + message.id + "\" of this client is known",
                   {}, {.id = message.id});
   }
-  Asked& asked = *known->second;
-  count("cancelled");
+  Asked& asked = *known;
+  count(Count::cancelled);
   std::uint64_t session = 0;
   if (asked.stage == Asked::Stage::waiting) {
     Service& service = *asked.service;
@@ -410,7 +440,8 @@ void Broker::forget_due() {
 
 void Broker::forget(Asked& asked) {
   if (ended_.contains(asked)) ended_.erase(asked);
-  asked_.erase(key_of(asked.client, asked.id));
+  --asked.owner->remembered;
+  asked_.erase(asked_.find(RequestHash::name_of(asked)));
 }
 
 }  // namespace pointsman::broker

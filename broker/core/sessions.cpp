@@ -13,14 +13,16 @@ constexpr Duration lapse_grace{std::chrono::seconds(1)};
 
 }  // namespace
 
-Session& Broker::add_session(std::uint64_t id, Seat& seat, std::string client, std::string request) {
+Session& Broker::add_session(std::uint64_t id, Seat& seat, Principal& owner, std::string client, std::string request) {
   Session& session = sessions_[id];
   session.id = id;
+  session.owner = &owner;
   session.client = std::move(client);
   session.request = std::move(request);
   session.granted = now_;
   session.term = options_.session_term;
   all_sessions_.append(session);
+  owner.sessions.append(session);
   attach(session, seat);
   return session;
 }
@@ -74,7 +76,8 @@ void Broker::open(Session& session) {
   session.open = true;
   lapses_.erase(session);
   emit(Happening::opened, {.service = session.seat->service->name, .worker = session.worker->name,
-                           .client = session.client, .session = session.id});
+                           .client = session.client, .session = session.id, .asker = session.owner,
+                           .offerer = session.worker->owner});
 }
 
 // Takes a session off the books and frees its slot. The caller refreshes the worker and matches those who wait.
@@ -85,9 +88,10 @@ void Broker::close(Session& session, Ending ending, const std::string& detail) {
     const double share = 1.0 / static_cast<double>(std::min<std::uint64_t>(++service.sessions_done, 16));
     service.mean_session += (took - service.mean_session) * share;
   }
-  count("closed_" + std::string(word(ending)));
+  ++closed_[static_cast<std::size_t>(ending)];
   emit(Happening::closed, {.service = service.name, .worker = session.worker->name, .client = session.client,
-                           .id = session.request, .session = session.id, .detail = word(ending)});
+                           .id = session.request, .session = session.id, .detail = word(ending),
+                           .asker = session.owner, .offerer = session.worker->owner});
   if (Asked* asked = session.asked) {
     if (ending == Ending::lost && asked->updates) {
       send(asked->from, Lost{.session = session.id, .id = asked->id, .reason = detail.substr(0, limits::text)});
@@ -102,6 +106,7 @@ void Broker::drop(Session& session) {
   if (lapses_.contains(session)) lapses_.erase(session);
   if (session.asked) end(*session.asked, Code::ended);
   all_sessions_.erase(session);
+  session.owner->sessions.erase(session);
   sessions_.erase(session.id);
 }
 
@@ -109,7 +114,7 @@ void Broker::lapse_due() {
   while (!lapses_.empty() && lapses_.first().lapses <= now_) {
     Session& session = lapses_.first();
     Worker& worker = *session.worker;
-    count("reservations_lapsed");
+    count(Count::reservations_lapsed);
     close(session, Ending::unused);
     refresh(worker);
     match(worker);
@@ -126,7 +131,9 @@ void Broker::on(const Address& from, const Release& message) {
                   {.session = message.session});
   }
   Session& session = found->second;
-  if (session.client != message.client) {
+  // An admin may end any.
+  const bool admin = scope_ == Scope::all && principal_->may;
+  if (!admin && !owns(session, message.client)) {
     return refuse(from, Release::op, Code::not_yours, "the session belongs to another client",
                   "give the client name of its request", {.session = message.session});
   }
@@ -142,7 +149,7 @@ void Broker::on(const Address& from, const Renew& message) {
                   "ask for a new one", {.session = message.session});
   }
   Session& session = found->second;
-  if (session.client != message.client) {
+  if (!owns(session, message.client)) {
     return refuse(from, Renew::op, Code::not_yours, "the session belongs to another client",
                   "give the client name of its request", {.session = message.session});
   }
@@ -155,7 +162,7 @@ void Broker::on(const Address& from, const Renew& message) {
 void Broker::on(const Address& from, const Report& message) {
   Worker* worker = under_lease(from, message.lease, Report::op);
   if (!worker) return;
-  count("reports");
+  count(Count::reports);
   charge(*worker, message.completed, message.busy_ms);
   bool unknown = false;
   std::uint64_t number = message.first;
@@ -163,7 +170,7 @@ void Broker::on(const Address& from, const Report& message) {
     const std::uint64_t at = number++;
     if (at <= worker->applied) continue;  // known already
     if (at > worker->applied + 1) {       // one before it is missing: the worker repeats it
-      count("report_gaps");
+      count(Count::report_gaps);
       break;
     }
     worker->applied = at;
@@ -182,7 +189,7 @@ void Broker::on(const Address& from, const Report& message) {
     }
   }
   if (unknown) {
-    count("late_opens");
+    count(Count::late_opens);
     send(worker->address, Sync{.lease = worker->lease});
   }
   refresh(*worker);
@@ -201,7 +208,7 @@ void Broker::on(const Address& from, const Holding& message) {
     Session* after = worker->sessions.after(*session);
     const bool later = session->assignment > message.seen && !session->open;
     if (!later && !std::binary_search(held.begin(), held.end(), session->id)) {
-      count("healed_sessions");
+      count(Count::healed_sessions);
       close(*session, Ending::lost, "its worker does not hold it");
     }
     session = after;
@@ -231,28 +238,34 @@ void Broker::adopt(Worker& worker, const Held& held) {
     return;
   }
   if (sessions_.size() >= options_.sessions_max) return;
-  count("adopted_sessions");
-  Session& session = add_session(held.session, **seat, held.client, held.id);
+  count(Count::adopted_sessions);
+  Principal& owner = owner_of(held);
+  Session& session = add_session(held.session, **seat, owner, held.client, held.id);
   reserve(session, options_.ticket_ttl);
   if (held.open) open(session);
-  if (!held.id.empty()) adopt_request(session);
+  if (owner.barred && !held.key.data.empty()) {
+    release(session);  // its key was revoked while no broker was there
+  } else if (!held.id.empty()) {
+    adopt_request(session);
+  }
 }
 
 // The request that an adopted session answers gets the same answer when it is repeated; if it came before its
 // worker did and waits, this is the answer. So nothing is counted twice.
 void Broker::adopt_request(Session& session) {
-  auto& slot = asked_[key_of(session.client, session.request)];
-  if (!slot) {
-    slot = std::make_unique<Asked>();
-    slot->client = session.client;
-    slot->id = session.request;
-    slot->service_name = session.seat->service->name;
-    slot->arrived = now_;
-    bind(*slot, session, "its worker held it before this broker knew");
-  } else if (slot->stage == Asked::Stage::waiting) {
-    unqueue(*slot);
-    bind(*slot, session, "its worker held it before this broker knew");
-    send_grant(*slot);
+  Asked* known = find_request(*session.owner, session.client, session.request);
+  if (!known) {
+    auto asked = std::make_unique<Asked>();
+    asked->owner = session.owner;
+    asked->client = session.client;
+    asked->id = session.request;
+    asked->service_name = session.seat->service->name;
+    asked->arrived = now_;
+    bind(remember(std::move(asked)), session, "its worker held it before this broker knew");
+  } else if (known->stage == Asked::Stage::waiting) {
+    unqueue(*known);
+    bind(*known, session, "its worker held it before this broker knew");
+    send_grant(*known);
   } else if (!session.open) {
     // The request was answered otherwise meanwhile, and nobody has come for this one.
     release(session);

@@ -38,10 +38,22 @@ std::optional<Fault> Broker::fault_of(const Register& message) const {
   }
   if (shutting_down_) return Fault{Code::shutting_down, "the broker is stopping"};
   const auto holder = workers_by_name_.find(message.worker);
+  if (const Allowance* may = principal_->may) {
+    for (const Offer& offer : message.services) {
+      if (may_offer(*may, offer.service)) continue;
+      return Fault{Code::not_allowed, "this key may not offer \"" + offer.service + "\""};
+    }
+    if (holder == workers_by_name_.end() && may->workers > 0 && principal_->workers.size() >= may->workers) {
+      return Fault{Code::over_quota, "this key may have " + std::to_string(may->workers) + " workers"};
+    }
+  }
   if (holder == workers_by_name_.end()) {
+    if (overloaded_) return Fault{Code::overloaded, "the broker is short of memory"};
     if (workers_.size() >= options_.workers_max) {
       return Fault{Code::limit_reached, "workers_max is " + std::to_string(options_.workers_max)};
     }
+  } else if (holder->second->owner != principal_) {
+    return Fault{Code::name_taken, "worker \"" + message.worker + "\" is registered with another key"};
   } else if (holder->second->instance != message.instance && !holder->second->suspect()) {
     return Fault{Code::name_taken, "worker \"" + message.worker + "\" is alive as another instance"};
   }
@@ -64,13 +76,23 @@ void Broker::on(const Address& from, const Register& message) {
   if (const auto fault = fault_of(message)) {
     const char* remedy = fault->code == Code::name_taken      ? "give each worker a name of its own, or stop the other"
                          : fault->code == Code::limit_reached ? "raise the limit in the broker's configuration"
+                         : fault->code == Code::not_allowed   ? "use another key, or have its rights changed"
+                         : fault->code == Code::over_quota    ? "stop another one, or have the quota raised"
                                                               : "";
     // The holder may be dead and its lease long, or for ever: it has to give a sign of life to keep the name.
-    if (fault->code == Code::name_taken) doubt(*workers_by_name_.find(message.worker)->second);
-    return refuse(from, Register::op, fault->code, fault->reason, remedy);
+    // Of another key's worker nothing is asked.
+    if (fault->code == Code::name_taken) {
+      Worker& holder = *workers_by_name_.find(message.worker)->second;
+      if (holder.owner == principal_) doubt(holder);
+    }
+    Refused more;
+    if (fault->code == Code::over_quota || fault->code == Code::overloaded) more.retry_ms = Milliseconds(1000);
+    return refuse(from, Register::op, fault->code, fault->reason, remedy, std::move(more));
   }
+  decltype(Worker::refused_tickets) refused_tickets{};
   if (const auto old = workers_by_name_.find(message.worker); old != workers_by_name_.end()) {
     const bool same = old->second->instance == message.instance;
+    if (same) refused_tickets = old->second->refused_tickets;
     strike_off(*old->second, Happening::left, same ? "registered anew" : "replaced by another instance",
                same ? &message : nullptr);
   }
@@ -80,6 +102,9 @@ void Broker::on(const Address& from, const Register& message) {
   worker.instance = message.instance;
   worker.lease = next_id();
   worker.address = from;
+  worker.owner = principal_;
+  principal_->workers.append(worker);
+  worker.refused_tickets = refused_tickets;
   worker.slots = message.slots;
   worker.endpoint = message.endpoint;
   worker.direct = message.direct;
@@ -101,7 +126,7 @@ void Broker::on(const Address& from, const Register& message) {
   add_seats(worker, message);
   worker_timers_.insert(worker);
   retime(worker);
-  count("registrations");
+  count(Count::registrations);
 
   const bool endless = worker.term == Duration{0};
   send(from, Registered{.worker = worker.name,
@@ -114,7 +139,14 @@ void Broker::on(const Address& from, const Register& message) {
   for (const Held& held : message.sessions) adopt(worker, held);
   refresh(worker);
   for (const auto& seat : worker.seats) {
-    emit(Happening::registered, {.service = seat->service->name, .worker = worker.name, .detail = worker.endpoint});
+    emit(Happening::registered, {.service = seat->service->name, .worker = worker.name, .detail = worker.endpoint,
+                                 .offerer = worker.owner});
+    audit({.what = Audited::registered,
+           .key = worker.owner->key,
+           .name = std::string(worker.owner->name()),
+           .worker = worker.name,
+           .service = seat->service->name,
+           .detail = worker.endpoint});
   }
   match(worker);
 }
@@ -187,6 +219,20 @@ Worker* Broker::under_lease(const Address& from, std::uint64_t lease, std::strin
     return nullptr;
   }
   Worker& worker = *found->second;
+  if (worker.owner != principal_) {
+    // As if it were not there: whoever has changed its key registers anew with it.
+    count(Count::foreign_leases);
+    audit({.what = Audited::refused,
+           .key = principal_->key,
+           .name = std::string(principal_->name()),
+           .code = Code::not_yours,
+           .about = std::string(about),
+           .worker = worker.name,
+           .detail = "the lease of another key"});
+    refuse(from, about, Code::unknown_lease, "lease " + std::to_string(lease) + " is not held with this key",
+           "register anew, with the sessions that you hold", {.lease = lease});
+    return nullptr;
+  }
   move_peer(worker, from);
   heard_from(worker);
   return &worker;
@@ -214,8 +260,8 @@ void Broker::heard_from(Worker& worker) {
   if (worker.silent) --silent_;
   worker.silent = worker.probing = worker.unanswered = false;
   if (told) {
-    emit(Happening::restored, {.worker = worker.name, .detail = "heard from again"});
-    count("workers_restored");
+    emit(Happening::restored, {.worker = worker.name, .detail = "heard from again", .offerer = worker.owner});
+    count(Count::workers_restored);
   }
   refresh(worker);
   match(worker);
@@ -248,7 +294,7 @@ void Broker::worker_due(Worker& worker) {
     ++silent_;
     suspect(worker, &Worker::silent, "its lease ran out without a heartbeat");
   } else if (worker.silent && worker.struck_off <= now && !brake(worker)) {
-    count("leases_expired");
+    count(Count::leases_expired);
     return strike_off(worker, Happening::expired, "its lease ran out");
   }
   worker.timer = due_of(worker);
@@ -270,7 +316,7 @@ bool Broker::brake(Worker& worker) {
   if (protect_since_ == never) {
     protect_since_ = now;
     next_strike_ = now + 3 * worker.term;
-    count("protections");
+    count(Count::protections);
     emit(Happening::protect, {.detail = std::to_string(silent_) + " of " + std::to_string(workers_.size()) +
                                         " workers are silent: none is struck off for now"});
   }
@@ -286,8 +332,8 @@ bool Broker::brake(Worker& worker) {
 void Broker::suspect(Worker& worker, bool Worker::*why, std::string reason) {
   worker.*why = true;
   worker.probing = false;
-  count("workers_suspected");
-  emit(Happening::suspected, {.worker = worker.name, .detail = std::move(reason)});
+  count(Count::workers_suspected);
+  emit(Happening::suspected, {.worker = worker.name, .detail = reason, .offerer = worker.owner});
   refresh(worker);
 }
 
@@ -295,12 +341,14 @@ void Broker::on(const Address& from, const Heartbeat& message) {
   Worker* worker = under_lease(from, message.lease, Heartbeat::op);
   if (!worker) return;
   charge(*worker, message.completed, message.busy_ms);
+  note_refused(*worker, message.refused);
   const bool moved = message.progress != worker->progress || message.used == 0;
   worker->progress = message.progress;
   if (moved) worker->hang_ends = never;
   if (moved && worker->hung) {
     worker->hung = false;
-    emit(Happening::restored, {.worker = worker->name, .detail = "it shows progress again"});
+    emit(Happening::restored, {.worker = worker->name, .detail = "it shows progress again",
+                               .offerer = worker->owner});
     refresh(*worker);
     match(*worker);
   }
@@ -330,7 +378,7 @@ void Broker::compare(Worker& worker, const Heartbeat& message) {
     worker.differs = 0;
   } else if (++worker.differs >= 2) {
     worker.differs = 0;
-    count("syncs");
+    count(Count::syncs);
     send(worker.address, Sync{.lease = worker.lease});
   }
 }
@@ -348,10 +396,29 @@ void Broker::charge(Worker& worker, std::uint64_t completed, Milliseconds busy) 
   }
 }
 
+// What it says of refused tickets are figures since its start; what is more than before goes into the sums.
+void Broker::note_refused(Worker& worker, const std::vector<RefusedTickets>& refused) {
+  for (const RefusedTickets& row : refused) {
+    if (!about_ticket(row.code)) continue;
+    const auto place = static_cast<std::size_t>(row.code);
+    if (row.count <= worker.refused_tickets[place]) continue;
+    const std::uint64_t more = row.count - std::exchange(worker.refused_tickets[place], row.count);
+    refused_tickets_[place] += more;
+    audit({.what = Audited::tickets,
+           .key = worker.owner->key,
+           .name = std::string(worker.owner->name()),
+           .code = row.code,
+           .worker = worker.name,
+           .detail = std::to_string(more) + " more"});
+  }
+}
+
 void Broker::on(const Address& from, const Leave& message) {
   const auto found = workers_.find(message.lease);
-  if (found != workers_.end()) {
-    count("leaves");
+  if (found != workers_.end() && found->second->owner != principal_) {
+    count(Count::foreign_leases);
+  } else if (found != workers_.end()) {
+    count(Count::leaves);
     strike_off(*found->second, Happening::left, message.reason.empty() ? "it left" : message.reason);
   }
   // A lease that is gone already was left before: the answer had been lost.
@@ -376,6 +443,11 @@ void Broker::on(const Address& from, const Drain& message) {
   } else {
     drain(worker, message.mode);
   }
+  audit({.what = Audited::drained,
+         .key = principal_->key,
+         .name = std::string(principal_->name()),
+         .worker = message.worker,
+         .detail = std::string(word(message.mode))});
   send(from, Drained{.worker = message.worker, .mode = message.mode, .used = used});
 }
 
@@ -384,7 +456,7 @@ void Broker::drain(Worker& worker, DrainMode mode) {
   const bool draining = mode != DrainMode::resume;
   if (worker.draining == draining) return;
   worker.draining = draining;
-  emit(draining ? Happening::draining : Happening::resumed, {.worker = worker.name});
+  emit(draining ? Happening::draining : Happening::resumed, {.worker = worker.name, .offerer = worker.owner});
   refresh(worker);
   match(worker);
 }
@@ -412,9 +484,17 @@ void Broker::strike_off(Worker& worker, Happening how, const std::string& reason
     service.seats[seat->index]->index = seat->index;
     service.seats.pop_back();
     ramps_.erase({seat->ramp_due, seat->order});
-    emit(how, {.service = service.name, .worker = worker.name, .detail = reason});
+    emit(how, {.service = service.name, .worker = worker.name, .detail = reason, .offerer = worker.owner});
     maybe_erase(service);
   }
+  if (!successor) {
+    audit({.what = Audited::left,
+           .key = worker.owner->key,
+           .name = std::string(worker.owner->name()),
+           .worker = worker.name,
+           .detail = reason});
+  }
+  worker.owner->workers.erase(worker);
   if (worker.silent) --silent_;
   total_charge_ -= worker.charge;
   worker_timers_.erase(worker);

@@ -55,6 +55,20 @@ Line of_handle(std::string_view word, std::uint64_t handle) { return Line(word).
 
 }  // namespace
 
+std::string line_of(const broker::Audit& a) {
+  return Line(word(a.what))
+      .add("name", a.name)
+      .add("code", a.code)
+      .add("about", a.about)
+      .add("worker", a.worker)
+      .add("service", a.service)
+      .add("client", a.client)
+      .add("id", a.id)
+      .add("session", a.session)
+      .add("detail", a.detail)
+      .add("left_out", a.left_out);
+}
+
 std::string line_of(const workers::Answered& e) {
   return about("answered", e.session, e.number).flag("more", e.more).add(e.payload);
 }

@@ -5,11 +5,15 @@
 
 #include <string>
 
+#include "broker/core/audit.hpp"
 #include "broker/supervisor/core/events.hpp"
 #include "clients/core/events.hpp"
 #include "workers/core/events.hpp"
 
 namespace pointsman {
+
+// What a broker puts on record.
+std::string line_of(const broker::Audit& record);
 
 // A worker and its program.
 std::string line_of(const workers::Answered& event);

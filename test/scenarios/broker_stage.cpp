@@ -2,8 +2,14 @@
 //
 // A name is one connection. It comes by the listener that takes its first message, or by the one that is
 // written behind it: `ann@workers > hello`.
+//
+//   broker allows alice client asks=zip; bob worker     its table of keys, from then on; in the form of the file
+//   ann by alice > request id=r1 service=zip            ann's connection has proved to hold alice's key
+//   broker memory resident=200 most=100                 how much memory the process has
+//       audit refused key=alice …                       what it puts on record, with audit=yes
 
 #include "broker/core/broker.hpp"
+#include "test/lines/lines.hpp"
 #include "test/scenarios/stages.hpp"
 
 namespace pointsman::scenarios {
@@ -39,6 +45,11 @@ broker::Options options_of(Fields& fields) {
   o.sessions_max = fields.number("sessions_max", o.sessions_max);
   o.remembered_max = fields.number("remembered_max", o.remembered_max);
   o.watchers_max = fields.number("watchers_max", o.watchers_max);
+  o.watchers_per_key = fields.number("watchers_per_key", o.watchers_per_key);
+  o.page_bytes = fields.number("page_bytes", o.page_bytes);
+  o.audit = fields.flag("audit");
+  o.audit_refusals = fields.number("audit_refusals", o.audit_refusals);
+  o.audit_refusals_burst = fields.number("audit_refusals_burst", o.audit_refusals_burst);
   read_service(fields, "", o.service);
   for (const auto& key : fields.keys_under("service.")) {
     const auto name = key.substr(0, key.find('.'));
@@ -84,12 +95,36 @@ class BrokerStage final : public Stage {
 
   std::vector<std::string> control(Instant now, const Told& told) {
     if (told.verb == "shutdown") return run(now, broker::Shutdown{});
-    if (told.verb != "restart") throw ScenarioError("a broker can 'shutdown' or 'restart'");
+    if (told.verb == "allows") return run(now, broker::Allowed{allowed(told.rest)});
+    if (told.verb == "memory") {
+      Fields memory(told.rest);
+      const broker::Memory event{memory.number("resident"), memory.number("most"), memory.number("bound")};
+      memory.done();
+      return run(now, event);
+    }
+    if (told.verb != "restart") throw ScenarioError("a broker can 'shutdown', 'restart', 'allows' and 'memory'");
     Fields fields(told.rest);
     options_.epoch = fields.number("epoch", options_.epoch + 1000);
     fields.done();
     start();
-    return {};
+    return keys_ ? run(now, broker::Allowed{keys_}) : std::vector<std::string>{};
+  }
+
+  // `alice client asks=zip; bob worker`: lines of the file of keys, without the keys.
+  std::shared_ptr<const AllowedKeys> allowed(std::string_view text) {
+    std::string file;
+    while (!text.empty()) {
+      const auto end = std::min(text.find(';'), text.size());
+      auto line = text.substr(0, end);
+      line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+      const auto name = line.substr(0, line.find(' '));
+      file += std::string(name) + " " + to_z85(key_named(name)) + std::string(line.substr(name.size())) + "\n";
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    auto read = parse_allowed(file);
+    if (const auto* fault = std::get_if<AllowedFault>(&read)) throw ScenarioError(fault->problem);
+    keys_ = std::make_shared<const AllowedKeys>(std::get<AllowedKeys>(read).at(moment_of("2026-01-01")));
+    return keys_;
   }
 
   template <class M>
@@ -98,13 +133,17 @@ class BrokerStage final : public Stage {
   }
 
   std::vector<std::string> run(Instant now, broker::Event event) {
-    return step<broker::Actions>(*core_, now, std::move(event), [this](const Send& send) {
-      return names_.of(send.to) + " < " + masked_line(send.message, send.payload, clients_);
-    });
+    return step<broker::Actions>(*core_, now, std::move(event), [this](const auto& action) { return line(action); });
   }
+
+  std::string line(const Send& send) {
+    return names_.of(send.to) + " < " + masked_line(send.message, send.payload, clients_);
+  }
+  std::string line(const broker::Audit& record) { return "audit " + line_of(record); }
 
   broker::Options options_;
   std::unique_ptr<broker::Broker> core_;
+  std::shared_ptr<const AllowedKeys> keys_;
   Names names_;
   std::set<std::string> clients_;
 };

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "broker/core/rights.hpp"
 #include "protocol/codec.hpp"
 #include "protocol/digest.hpp"
 #include "protocol/notation.hpp"
@@ -95,6 +96,21 @@ Table limits_table() {
   return table;
 }
 
+Table rights_table() {
+  Table table{{"message", "listener for", "client", "worker", "peer", "admin", "taken", "metered"}, 0, {}};
+  const auto scope = [](broker::Scope s) { return s == broker::Scope::none ? "-" : s == broker::Scope::own ? "own" : "all"; };
+  for (const broker::Right& right : broker::rights) {
+    table.rows.push_back({"`" + std::string(right.op) + "`",
+                          !right.workers ? "clients" : right.clients ? "both" : "workers", scope(right.client),
+                          scope(right.worker), scope(right.peer), scope(right.admin),
+                          right.when == broker::When::always    ? "always"
+                          : right.when == broker::When::serving ? "while it serves"
+                                                                : "under a lease",
+                          right.metered ? "yes" : "-"});
+  }
+  return table;
+}
+
 std::map<std::string, Table> tables() {
   std::map<std::string, Table> all;
   add_messages(static_cast<const Message*>(nullptr), all);
@@ -103,6 +119,7 @@ std::map<std::string, Table> tables() {
   add_words<Policy, Direct, Ending, DrainMode, Subject, State, Happening, ProcessKind, ProcessState>(all);
   all["words of code"] = words_of<Code>({"code", "cause", "remedy"});
   all["bounds"] = limits_table();
+  all["rights"] = rights_table();
   Table& digests = all["digests"] = {{"session", "digest"}, 0, {}};
   for (const std::uint64_t session : {1ULL, 2ULL, 9ULL, 1'700'000'000'000'001ULL}) {
     digests.rows.push_back({std::to_string(session), std::to_string(digest_of(session))});
