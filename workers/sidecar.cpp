@@ -119,6 +119,9 @@ int Sidecar::run() {
     else transport_.turn(until, [](Incoming&&) {});
     if (now() >= stop_by_) stop(true);
   }
+  if (!stopping_ && driver_ && driver_->done()->code == Code::none) {
+    shop_.say("the broker told this worker to leave: an operator did so, or its key was revoked");
+  }
   end_children();
   return outcome();
 }
