@@ -33,8 +33,8 @@ void Supervisor::broker_is_ready() {
   broker_ready_ = true;
   silent_since_ = never;
   obituaries_.clear();  // a new broker never heard of them
-  if (has_broker_) out_->push_back(Reconnect{});
-  if (!told_ready_) out_->push_back(Ready{});
+  if (has_broker_) out_->emplace_back(Reconnect{});
+  if (!told_ready_) out_->emplace_back(Ready{});
   told_ready_ = true;
   if (stopping_) return;
   if (std::any_of(options_.groups.begin(), options_.groups.end(), on_demand)) look_at_ = now_;
@@ -61,7 +61,7 @@ void Supervisor::tell_broker(Message message) {
 void Supervisor::look() {
   look_at_ = now_ + options_.look;
   if (silent_since_ != never && now_ - silent_since_ >= options_.silence) {
-    out_->push_back(Reconnect{});
+    out_->emplace_back(Reconnect{});
     silent_since_ = never;
   }
   for (const Group& group : options_.groups) {
@@ -209,7 +209,7 @@ void Supervisor::end_when_empty() {
   if (!stopping_) return;
   if (runs_.empty()) {
     done_ = true;
-    out_->push_back(Done{exit_ != 0 ? exit_ : killed_ ? 124 : 0});
+    out_->emplace_back(Done{exit_ != 0 ? exit_ : killed_ ? 124 : 0});
   } else if (runs_.size() == 1 && is_broker(*runs_.begin()->second)) {
     Process& broker = *runs_.begin()->second;
     if (!broker.terminated && !broker.aborted) terminate(broker);

@@ -109,7 +109,7 @@ void Supervisor::launch(Process& process) {
   runs_[process.run] = &process;
   enter(process, ProcessState::starting);
   retime(process);
-  out_->push_back(Start{process.run, process.group, process.name});
+  out_->emplace_back(Start{process.run, process.group, process.name});
 }
 
 void Supervisor::on(const Started& event) {
@@ -163,7 +163,7 @@ void Supervisor::hung(Process& process, std::string why) {
   process.kill_at = now_ + options_.abort;
   enter(process, ProcessState::stopping);
   drain(process, DrainMode::drain);
-  out_->push_back(Signal{process.run, SIGABRT});
+  out_->emplace_back(Signal{process.run, SIGABRT});
   retime(process);
 }
 
@@ -185,7 +185,7 @@ void Supervisor::stop(Process& process, After after, std::string why) {
 
 void Supervisor::terminate(Process& process) {
   process.term_at = process.leave_at = never;
-  if (!process.terminated) out_->push_back(Signal{process.run, SIGTERM});
+  if (!process.terminated) out_->emplace_back(Signal{process.run, SIGTERM});
   if (!process.terminated && !stopping_) process.kill_at = std::min(process.kill_at, now_ + options_.stop);
   process.terminated = true;
   process.judge_at = never;
@@ -197,7 +197,7 @@ void Supervisor::terminate(Process& process) {
 void Supervisor::kill(Process& process) {
   process.kill_at = process.term_at = process.leave_at = never;
   killed_ |= stopping_;
-  out_->push_back(KillTree{process.run});
+  out_->emplace_back(KillTree{process.run});
   retime(process);
 }
 

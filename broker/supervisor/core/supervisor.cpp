@@ -123,7 +123,7 @@ void Supervisor::on(const Measured& event) {
 
 void Supervisor::on(const Shutdown&) { shut_down(); }
 
-void Supervisor::send(const Address& to, Message message) { out_->push_back(Send{to, std::move(message), {}}); }
+void Supervisor::send(const Address& to, Message message) { out_->emplace_back(Send{to, std::move(message), {}}); }
 
 void Supervisor::refuse(const Address& to, std::string_view about, Code code, std::string reason,
                         std::string remedy) {
@@ -134,7 +134,7 @@ void Supervisor::refuse(const Address& to, std::string_view about, Code code, st
 }
 
 void Supervisor::say(const Process& process, std::string text) {
-  out_->push_back(Say{process.name, std::move(text)});
+  out_->emplace_back(Say{process.name, std::move(text)});
 }
 
 // SplitMix64 (Steele, Lea, Flood 2014).
@@ -184,7 +184,7 @@ void Supervisor::summarize() {
   }
   if (text == told_summary_) return;
   told_summary_ = text;
-  out_->push_back(Summary{std::move(text)});
+  out_->emplace_back(Summary{std::move(text)});
 }
 
 void Supervisor::check() const {
