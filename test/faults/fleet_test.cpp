@@ -19,7 +19,13 @@ TEST_CASE("a thousand workers register anew with a broker that was killed and no
     ground.kill("broker");
     ground.start_broker();
     const auto start = clock_us();
-    REQUIRE(eventually(ground.lease() * 2, [&] { return ground.list().starts_with("workers=1000 "); }));
+    std::string listed;
+    const bool all_there = eventually(20s, [&] { return (listed = ground.list()).starts_with("workers=1000 "); });
+    CAPTURE(listed);
+    for (const char* name : {"f1", "f2", "f3", "f4"}) {
+      if (!all_there) MESSAGE(name << " " << ground.process(name).wait(0ms).value_or(-1) << ": " << ground.process(name).err());
+    }
+    REQUIRE(all_there);
     MESSAGE("all registered " << (clock_us() - start) / 1000 << " ms after the broker was back");
     REQUIRE(ground.granted("c1", 20));
   }

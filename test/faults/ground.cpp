@@ -45,7 +45,8 @@ Ground::Ground(GroundOptions options) : options_(std::move(options)), pen_(folde
   if (options_.clients.empty()) options_.clients = free_endpoint();
   if (options_.workers.empty()) options_.workers = free_endpoint();
   pen_.write("terms", "lease_ms=" + std::to_string(options_.lease.count()) + " margin_ms=4000 listening_ms=5000");
-  start_broker();
+  if (options_.supervised.empty()) start_broker();
+  else start_supervisor();
 }
 
 std::vector<std::string> Ground::command(const std::string& party, std::vector<std::string> command,
@@ -69,6 +70,41 @@ void Ground::start_broker() {
   if (!is_ready) MESSAGE("broker: " << process("broker").err());
   REQUIRE(is_ready);
   pen_.write("ready", "of=broker");
+}
+
+// The broker and the workers from one file.
+void Ground::start_supervisor() {
+  {
+    std::ofstream file(up_file());
+    file << "[broker]\nclients = \"" << options_.clients << "\"\nworkers = \"" << options_.workers << "\"\nlease = \""
+         << options_.lease.count() << "ms\"\nticket_ttl = \"1s\"\n";
+    for (const auto& name : options_.supervised) {
+      file << "[[process]]\nname = \"" << name << "\"\nservice = \"echo\"\nnotify = true\ncommand = [\""
+           << POINTSMAN_FAULTS_PARTY << "\", \"worker\", \"" << options_.workers << "\", \"" << history(name)
+           << "\", \"" << name << "\", \"slots=2\", \"work_ms=10\"]\n";
+    }
+  }
+  processes_["supervisor"] = std::make_unique<Process>(command("supervisor", {pointsman_program(), "up", up_file()},
+                                                               options_.limits));
+  const bool all_there = eventually(30s, [&] {
+    return list().starts_with("workers=" + std::to_string(options_.supervised.size()) + " ");
+  });
+  if (!all_there) MESSAGE("supervisor: " << process("supervisor").err());
+  REQUIRE(all_there);
+}
+
+pid_t Ground::pid_of(const std::string& process) const {
+  const std::string rows = run({pointsman_program(), "ps", up_file(), "--json"}, {}, 10s).out;
+  const auto row = rows.find("\"process\":\"" + process + "\"");
+  const auto pid = rows.find("\"pid\":", row);
+  return row == std::string::npos || pid == std::string::npos ? 0 : std::atoi(rows.c_str() + pid + 6);
+}
+
+void Ground::kill_supervised(const std::string& process, pid_t pid) {
+  const bool is_there = eventually([&] { return pid > 0 || (pid = pid_of(process)) > 0; });
+  REQUIRE(is_there);
+  REQUIRE(::kill(pid, SIGKILL) == 0);
+  pen_.write("killed", "of=" + process);
 }
 
 void Ground::start_party(const std::string& kind, const std::string& name, const std::string& listener,
@@ -167,7 +203,8 @@ Tally Ground::prove() {
     if (runs(name)) CHECK(end(name) == 0);
   }
   if (runs("watch")) CHECK(end("watch") == 0);
-  CHECK(end("broker") == 0);
+  if (runs("broker")) CHECK(end("broker") == 0);
+  if (runs("supervisor")) CHECK(end("supervisor") == 0);
   const Verdict verdict = check(read_histories(folder()));
   for (const auto& violation : verdict.violations) FAIL_CHECK(violation.rule << " " << violation.what);
   MESSAGE(text(verdict.tally));

@@ -26,9 +26,10 @@ std::string free_endpoint();
 struct GroundOptions {
   std::chrono::milliseconds lease{1000};
   std::vector<std::string> broker;  // more arguments
-  std::vector<std::string> limits;  // of the broker: descriptors=N, memory=N
+  std::vector<std::string> limits;  // of the broker, or of all that is supervised: descriptors=N, memory=N
   std::string clients, workers;     // the listeners; empty: free ports of the loopback
   std::map<std::string, std::string> nets;  // party -> process whose network namespace it lives in
+  std::vector<std::string> supervised;      // workers that `pointsman up` runs with the broker; empty: there is none
 };
 
 class Ground {
@@ -37,12 +38,15 @@ class Ground {
 
   // Parties. Each waits until it is there. `broker` may be started again after it was killed.
   void start_broker();
+  void start_supervisor();
   void start_worker(const std::string& name, std::vector<std::string> words = {}, const std::string& listener = {});
   void start_client(const std::string& name, std::vector<std::string> words = {}, const std::string& listener = {});
   void start_watch();
 
   // Faults, written down.
   void kill(const std::string& party);
+  pid_t pid_of(const std::string& process) const;                   // of the broker or a worker, supervised; 0: none
+  void kill_supervised(const std::string& process, pid_t pid = 0);  // without a pid it asks the supervisor
   void stop(const std::string& party);
   void go_on(const std::string& party);
   void fault(const std::string& of, const std::string& kind);
@@ -81,6 +85,7 @@ class Ground {
   void start_party(const std::string& kind, const std::string& name, const std::string& listener,
                    std::vector<std::string> words);
   std::string history(const std::string& name) const { return folder_.path() + "/" + name + ".history"; }
+  std::string up_file() const { return folder_.path() + "/up.toml"; }
 
   GroundOptions options_;
   TemporaryFolder folder_;
