@@ -201,9 +201,12 @@ class Line {
     socket_.set(zmq::sockopt::sndhwm, limits.send_queue);
     socket_.set(zmq::sockopt::rcvhwm, limits.receive_queue);
     socket_.set(zmq::sockopt::handshake_ivl, limits.handshake_ms);
-    // So that ZMTP 1 and 2 are not spoken, and nobody is let in whom the doorkeeper has not seen.
-    socket_.set(zmq::sockopt::zap_domain, domain_);
-    MUST(zmq_setsockopt(socket_.handle(), zap_enforce_domain, &enforced, sizeof enforced) == 0);
+    if (listener) {
+      // So that ZMTP 1 and 2 are not spoken, and nobody is let in whom the doorkeeper has not seen. Not for a
+      // connection: one that is closed while it shakes hands again would end the process (zap_client.cpp, ENOTCONN).
+      socket_.set(zmq::sockopt::zap_domain, domain_);
+      MUST(zmq_setsockopt(socket_.handle(), zap_enforce_domain, &enforced, sizeof enforced) == 0);
+    }
     socket_.set(zmq::sockopt::tcp_keepalive, 1);
     socket_.set(zmq::sockopt::tcp_keepalive_idle, 10);
     socket_.set(zmq::sockopt::tcp_keepalive_intvl, 5);
