@@ -2,6 +2,7 @@
 #include "protocol/notice.hpp"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -51,6 +52,8 @@ Notice::Notice() {
   if (address_.empty()) return;
   if (address_[0] == '@') address_[0] = '\0';
   socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const timeval second{1, 0};
+  ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof second);
   if (hang) hang_ = std::chrono::milliseconds(*hang);
   // The copies of a worker speak for their parent, which only waits for them.
   const bool us = !meant || *meant == ::getpid() || *meant == ::getppid();
@@ -73,18 +76,19 @@ void Notice::keep_to_ourselves() {
   for (const char* variable : variables) ::unsetenv(variable);
 }
 
-void Notice::send(std::string_view text) const {
+void Notice::send(std::string_view text, int flags) const {
   if (address_.empty() || socket_ < 0) return;
   sockaddr_un to{};
   to.sun_family = AF_UNIX;
   std::memcpy(to.sun_path, address_.data(), address_.size());
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address_.size());
-  static_cast<void>(!::sendto(socket_, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+  static_cast<void>(!::sendto(socket_, text.data(), text.size(), flags | MSG_NOSIGNAL,
                               reinterpret_cast<const sockaddr*>(&to), size));
 }
 
 void Notice::ready(std::string_view status) {
-  send(line("READY=", "1") + (status.empty() ? "" : line("STATUS=", status)));
+  ready_ = line("READY=", "1");
+  send(ready_ + (status.empty() ? "" : line("STATUS=", status)));
 }
 
 void Notice::status(std::string_view text) { send(line("STATUS=", text)); }
@@ -92,12 +96,13 @@ void Notice::status(std::string_view text) { send(line("STATUS=", text)); }
 void Notice::stopping() { send(line("STOPPING=", "1")); }
 
 void Notice::worker(std::string_view name, std::string_view instance) {
-  send(line("X_POINTSMAN_WORKER=", std::string(name) + " " + std::string(instance)));
+  worker_ = line("X_POINTSMAN_WORKER=", std::string(name) + " " + std::string(instance));
+  send(worker_);
 }
 
 void Notice::tick(Instant now, bool moving) {
   if (now < due_) return;
-  if (moving) send(line("WATCHDOG=", "1"));
+  if (moving) send(worker_ + ready_ + line("WATCHDOG=", "1"), MSG_DONTWAIT);
   due_ = now + interval_;
 }
 

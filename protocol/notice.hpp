@@ -1,7 +1,8 @@
 // Notice: what a process tells the one that watches over it, `pointsman up` or systemd, in sd_notify's datagrams
 // (https://www.freedesktop.org/software/systemd/man/sd_notify.html; PROTOCOL.md, "Supervision").
 //
-// Without a watcher everything here does nothing. What cannot be sent is lost; the next sign of life follows soon.
+// Without a watcher everything here does nothing. A watcher that does not read holds a message up for a second at
+// most, a sign of life not at all; what was lost is said again with the next one.
 
 #pragma once
 
@@ -44,10 +45,12 @@ class Notice {
   Duration hang() const { return hang_; }
 
  private:
-  void send(std::string_view text) const;
+  void send(std::string_view text, int flags = 0) const;
 
   std::string address_;  // as sockaddr_un has it, with a zero byte in front if it is abstract; empty: nobody listens
   int socket_ = -1;
+  std::string worker_;       // what is said again
+  std::string ready_;
   Duration interval_{0};  // between signs of life; 0: none are wanted
   Duration hang_{0};
   Instant due_ = never;

@@ -28,8 +28,8 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 // A supervisor of this test alone; every process below it has the folder in its environment.
 class Up {
  public:
-  explicit Up(const std::string& processes, const std::string& settings = {}) {
-    std::ofstream(file) << "[broker]\nclients = \"" << clients << "\"\nworkers = \"" << workers << "\"\n"
+  explicit Up(const std::string& processes, const std::string& settings = {}, const std::string& broker = {}) {
+    std::ofstream(file) << "[broker]\nclients = \"" << clients << "\"\nworkers = \"" << workers << "\"\n" << broker
                         << "[up]\nfolder = \"" << folder.path() << "/up\"\n"
                         << settings << "\n" << processes;
     process.emplace(std::vector<std::string>{pointsman_program(), "up", file}, surroundings());
@@ -195,6 +195,48 @@ TEST_CASE("e2e up: a stopped worker is found to hang, and is replaced; so is the
   kill_process(up.row("broker"), SIGSTOP);
   CHECK(eventually([&] { return up.row("broker").restarts >= 1 && up.is("broker", ProcessState::ready); }));
   CHECK(up.pointsman({"call", "shout", "hello", "--absent", "--wait", "10s"}).out == "HELLO");
+}
+
+TEST_CASE("e2e up: a supervisor that was suspended blames nobody for the time that it missed") {
+  Up up(shout("watchdog = \"3s\""), "watchdog = \"3s\"");
+  up.ready();
+  up.is_soon("shout", ProcessState::ready);
+  up.process->signal(SIGSTOP);
+  std::this_thread::sleep_for(4500ms);  // the time that it misses
+  up.process->signal(SIGCONT);
+  CHECK(up.row("shout").restarts == 0);
+  CHECK(up.row("broker").restarts == 0);
+  CHECK(up.pointsman({"call", "shout", "hello"}).out == "HELLO");
+}
+
+TEST_CASE("e2e up: with keys, the supervisor goes to the broker as an admin") {
+  TemporaryFolder keys;
+  const auto file = [&](const std::string& name) { return keys.path() + "/" + name; };
+  const std::string allowed = file("allowed.keys");
+  for (const char* name : {"broker", "admin", "farm"}) {
+    REQUIRE(run({pointsman_program(), "keys", "make", file(name)}).code == 0);
+  }
+  const auto allow = [&](const std::string& name, const std::string& role) {
+    const auto done = run({pointsman_program(), "keys", "allow", "--allowed", allowed, name, file(name + ".pub"), "--role", role});
+    REQUIRE_MESSAGE(done.code == 0, done.err);
+  };
+  REQUIRE(run({pointsman_program(), "keys", "allow", "--allowed", allowed, "admin", file("admin.pub"), "--role", "client",
+               "--role", "admin"}).code == 0);
+  allow("farm", "worker");
+  const auto both = [&](const std::string& section, const std::string& name) {
+    return "[" + section + "]\nkey = \"" + file(name) + "\"\nbroker_key = \"" + file("broker.pub") + "\"\n";
+  };
+  Up up(shout() + both("client", "admin") + both("worker", "farm"), "",
+        "key = \"" + file("broker") + "\"\nallowed = \"" + allowed + "\"\n");
+  up.ready();
+  up.is_soon("shout", ProcessState::ready);
+  const auto before = up.row("shout").workers;
+  kill_process(up.row("shout"), SIGKILL);
+  CHECK(eventually([&] { return up.row("shout").restarts == 1 && up.is("shout", ProcessState::ready); }));
+  const auto listed = [&] { return up.pointsman({"ls", "workers", "--config", up.file}); };
+  CHECK_MESSAGE(eventually([&] { return !has(listed().out, before.at(0)); }), listed().out);
+  const auto rolled = up.pointsman({"roll", "shout", "--config", up.file});
+  CHECK_MESSAGE(rolled.code == 0, rolled.err);
 }
 
 TEST_CASE("e2e up: a worker whose calls make no progress hangs, although its loop turns") {

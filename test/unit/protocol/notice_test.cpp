@@ -89,6 +89,13 @@ TEST_CASE("a process gives three signs of life in the time that its watcher want
   CHECK(notice.due() == start + 2s);
   notice.tick(start + 2s);
   CHECK(watcher.next() == "WATCHDOG=1\n");
+  // What may have been lost is said again.
+  notice.worker("zip-1", "abc");
+  notice.ready();
+  watcher.next();
+  watcher.next();
+  notice.tick(start + 3s);
+  CHECK(watcher.next() == "X_POINTSMAN_WORKER=zip-1 abc\nREADY=1\nWATCHDOG=1\n");
 }
 
 TEST_CASE("signs of life that are wanted of another process, and addresses that are none, are left alone") {
