@@ -66,14 +66,13 @@ class Folder {
   int lock_ = -1;
 };
 
-// SIGTERM and SIGINT as something to be read; SIGPIPE as nothing.
+// SIGTERM, SIGINT and SIGHUP as something to be read; SIGPIPE as nothing.
 class StopSignals {
  public:
   StopSignals() {
     sigset_t stops;
     sigemptyset(&stops);
-    sigaddset(&stops, SIGTERM);
-    sigaddset(&stops, SIGINT);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&stops, number);
     pthread_sigmask(SIG_BLOCK, &stops, &before_);
     ::signal(SIGPIPE, SIG_IGN);
     descriptor_ = ::signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);

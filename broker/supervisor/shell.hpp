@@ -31,7 +31,7 @@ struct ShellOptions {
 // Where people and programs reach the supervisor that has this folder.
 std::string control_endpoint(const std::string& folder);
 
-// Prints `ready …` on stdout once the broker is ready. Blocks until SIGTERM or SIGINT, which it handles, and
+// Prints `ready …` on stdout once the broker is ready. Blocks until SIGTERM, SIGINT or SIGHUP, which it handles, and
 // returns the exit code: 0 in good order, 2 if the broker cannot run as it is configured, 124 if something had to
 // be killed at the end, 125 if the spawner was lost. Throws TransportError, std::system_error; a supervisor that
 // has the folder already is one of these.
