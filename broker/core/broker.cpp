@@ -98,6 +98,13 @@ void Broker::pass_time() {
   drop_watchers([this](const Watcher& watcher) { return watcher.until <= now_; });
 }
 
+// A worker may have brought sessions with any number.
+std::uint64_t Broker::next_id() {
+  do ++last_id_;
+  while (sessions_.contains(last_id_));
+  return last_id_;
+}
+
 void Broker::received(const Received& event) {
   count(Count::messages);
   asker_ = &event.key;

@@ -107,7 +107,7 @@ class Broker {
   void refuse(const Address& to, std::string_view about, Code code, std::string reason, std::string remedy = {},
               Refused more = {});
   void count(Count what) { ++counters_[static_cast<std::size_t>(what)]; }
-  std::uint64_t next_id() { return ++last_id_; }
+  std::uint64_t next_id();
 
   // principals.cpp: whose key may do what
   Principal* identify(const PublicKey& key);

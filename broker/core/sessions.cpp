@@ -262,12 +262,12 @@ void Broker::adopt_request(Session& session) {
     asked->service_name = session.seat->service->name;
     asked->arrived = now_;
     bind(remember(std::move(asked)), session, "its worker held it before this broker knew");
-  } else if (known->stage == Asked::Stage::waiting) {
+  } else if (known->stage == Asked::Stage::waiting && known->service == session.seat->service) {
     unqueue(*known);
     bind(*known, session, "its worker held it before this broker knew");
     send_grant(*known);
   } else if (!session.open) {
-    // The request was answered otherwise meanwhile, and nobody has come for this one.
+    // The request was answered otherwise meanwhile, or is for another service; and nobody has come for this one.
     release(session);
   }
 }
