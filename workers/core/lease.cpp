@@ -156,7 +156,7 @@ void WorkerCore::beat() {
                  .used = sessions_.size(),
                  .digest = digest_,
                  .reported = reported_,
-                 .progress = progress_,
+                 .progress = progress_ & limits::number,  // only that it differs matters
                  .completed = completed_,
                  .busy_ms = std::chrono::duration_cast<Milliseconds>(busy_),
                  .draining = draining_,

@@ -19,6 +19,7 @@ std::string called(std::uint64_t session) { return "session " + std::to_string(s
 
 void WorkerCore::on(const Assign& message) {
   if (message.lease != lease_ || stage_ != Stage::registered) return;
+  if (message.first > limits::number - message.sessions.size()) return;  // no broker counts so far
   admission_.clock(now_, message.now_ms);
   applied(message.applied);
   std::uint64_t number = message.first;

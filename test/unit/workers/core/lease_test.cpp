@@ -228,3 +228,14 @@ TEST_CASE("a forgotten worker stops") {
   bench.enroll();
   CHECK(bench.broker("drain worker=w mode=forget").back() == "done none");
 }
+
+TEST_CASE("figures that nobody counts to are not told, for no broker could read them") {
+  Bench bench;
+  bench.enroll();
+  bench.broker("assign lease=7 first=9007199254740991 sessions=[{session=8 service=zip} {session=9 service=zip}]");
+  bench.tell(Progressed{~std::uint64_t{0}});
+  const std::string beat = beat_of(bench.wait(4s));
+  CHECK(number_of(beat, "seen") == "0");
+  CHECK(number_of(beat, "progress").size() <= 16);
+  CHECK(std::holds_alternative<Message>(from_line(beat.substr(std::string("broker ").size()))));
+}
