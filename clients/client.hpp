@@ -55,7 +55,7 @@ struct ClientOptions {
   bool trace = false;                          // print messages in the notation on stderr
 };
 
-struct AcquireOptions {
+struct AcquireOptions {  // times are cut to a day
   std::chrono::milliseconds wait{5000};  // in the broker's queue; 0: take one that is free now, or fail
   int priority = 0;                      // 0 to 9, higher goes first
   bool absent = false;                   // wait also while nobody offers the service
@@ -70,7 +70,7 @@ struct AcquireOptions {
 };
 
 struct CallOptions {
-  std::chrono::milliseconds limit{30000};
+  std::chrono::milliseconds limit{30000};  // cut to a day
 };
 
 // What a session is, as the broker said it.

@@ -43,7 +43,7 @@ void ClientCore::on(Invoke event) {
     refused.reason = "the unfinished calls of this client carry too many bytes (payload_max)";
   } else {
     payload_ += bytes;
-    CallState call{.payload = std::move(event.payload), .limit = now_ + event.limit};
+    CallState call{.payload = std::move(event.payload), .limit = now_ + within_a_day(event.limit)};
     alarms_.set({event.handle, event.number}, call.limit);
     MUST(session->calls.emplace(event.number, std::move(call)).second);
     session->unsent.insert(event.number);

@@ -87,6 +87,8 @@ void ClientCore::on(Acquire event) {
     out_->emplace_back(NotAcquired{handle, std::move(refused)});
     return;
   }
+  event.wait = within_a_day(event.wait);
+  event.term = within_a_day(event.term);
   SessionState& session = sessions_[handle];
   session.wait_until = now_ + event.wait;
   session.asked = std::move(event);
@@ -114,7 +116,7 @@ void ClientCore::on(ReleaseSession event) {
 void ClientCore::on(RenewSession event) {
   SessionState* session = find(event.handle);
   if (session == nullptr) return;
-  if (event.term.count() > 0) session->asked.term = event.term;
+  if (event.term.count() > 0) session->asked.term = within_a_day(event.term);
   if (session->stage != Stage::holding) return;
   if (session->link != 0 && session->show && session->missed < settings_.pulses) pulse(*session);  // opens it
   Renew renew{.session = session->granted.session, .client = settings_.name, .term_ms = session->asked.term};

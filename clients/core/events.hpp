@@ -1,13 +1,15 @@
 // What a client core is told and what it says. clients/core/client.hpp says what it makes of it.
 //
 // Whoever drives the core names things: a session by a handle, a call by a number, a question by a token. It
-// chooses each once and never again; the core tells the end of each exactly once:
+// chooses each once and never again. Times of events are cut to what a message carries, 0 to a day. The core tells
+// the end of each exactly once:
 //   Acquire  (Waiting)* then NotAcquired, or Acquired, (Acquired)* for each replacement, then SessionEnded.
 //   Invoke   (Part with more)* then Part without more, or CallFailed. No part twice, none out of order.
 //   Ask      Answer, which may be Refused.
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -16,6 +18,10 @@
 #include "protocol/machine.hpp"
 
 namespace pointsman::clients {
+
+constexpr Milliseconds within_a_day(Milliseconds time) {
+  return std::clamp(time, Milliseconds(0), Milliseconds(limits::day_ms));
+}
 
 // ---------------------------------------------------------------------------------------------------
 // Events

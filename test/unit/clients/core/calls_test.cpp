@@ -39,6 +39,15 @@ TEST_CASE("the first call carries the ticket, later ones do not") {
   CHECK(rig.link(1, "reply session=7 number=2") == Lines{"part 1.2 last"});
 }
 
+TEST_CASE("times beyond all reason are cut to a day") {
+  Rig rig;
+  CHECK(says(rig.tell(Acquire{.handle = 1, .id = "a", .service = "zip", .wait = Milliseconds::max(), .term = Milliseconds::min()}),
+             "wait_ms=86400000"));
+  rig.broker(rig.grant);
+  CHECK(says(rig.tell(Invoke{.handle = 1, .number = 1, .limit = Milliseconds::max()}), "limit_ms=86400000"));
+  CHECK(says(rig.tell(Invoke{.handle = 1, .number = 2, .limit = Milliseconds::min()}), "failed 1.2 timed-out"));
+}
+
 TEST_CASE("calls before the grant wait for it") {
   Rig rig;
   rig.tell(Acquire{.handle = 1, .id = "a", .service = "zip"});
