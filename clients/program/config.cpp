@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "clients/program/nearest.hpp"
+#include "protocol/utf8.hpp"
 
 namespace pointsman::program {
 namespace {
@@ -57,6 +58,19 @@ std::string report(const std::string& place, std::string_view text) {
     if (text.starts_with(prefix)) text.remove_prefix(prefix == "toml::" ? text.find(": ") + 2 : prefix.size());
   }
   return place + ": " + std::string(text);
+}
+
+// TOML is UTF-8; the library reads beyond its buffer where a text is not (toml11 3.7.1, parse_literal_string).
+std::optional<std::size_t> line_that_is_no_text(std::string_view text) {
+  if (is_utf8(text)) return std::nullopt;
+  std::size_t line = 1;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = utf8_length(text.substr(at));
+    if (length == 0) return line;
+    line += text[at] == '\n';
+    at += length;
+  }
+  return line;
 }
 
 class Reader {
@@ -291,7 +305,14 @@ std::optional<Problem> read_config(const std::string& path, Settings& settings) 
     // An empty file says nothing, which is not wrong; a directory cannot be read.
     if (stream.bad()) return usage(path + " cannot be read");
   }
+  return read_config_text(path, text, settings);
+}
+
+std::optional<Problem> read_config_text(const std::string& path, const std::string& text, Settings& settings) {
   if (text.size() > file_bytes) return usage(path + " is larger than 1 MiB", "is it the configuration file?");
+  if (const auto line = line_that_is_no_text(text)) {
+    return usage(path + ":" + std::to_string(*line) + ": there are bytes that are not UTF-8", "save the file as UTF-8");
+  }
   settings.file = path;
   try {
     std::istringstream source(text);

@@ -21,4 +21,7 @@ namespace pointsman::program {
 // each with its line, column, the line itself and a caret.
 std::optional<Problem> read_config(const std::string& path, Settings& settings);
 
+// The same for a file that was read already.
+std::optional<Problem> read_config_text(const std::string& path, const std::string& text, Settings& settings);
+
 }  // namespace pointsman::program

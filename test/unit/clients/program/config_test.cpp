@@ -157,6 +157,8 @@ TEST_CASE("program: a file that is no TOML is shown with its line") {
   CHECK(has(wrong, "^"));
   CHECK_FALSE(wrong_with("[broker\n").empty());
   CHECK(wrong_with("").empty());
+  const std::string bytes = wrong_with("[client]\nbroker = 'tcp://\xe8:0'\n");
+  CHECK(has(bytes, "FILE:2: there are bytes that are not UTF-8"));
   Settings settings;
   CHECK(read_config("/", settings).has_value());
   CHECK(read_config("/nowhere/at/all", settings).has_value());
