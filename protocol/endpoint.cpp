@@ -53,8 +53,9 @@ bool is_loopback(std::string_view host) {
 }
 
 void check_scheme(std::string_view endpoint) {
+  const std::size_t zero = endpoint.find('\0');
+  if (zero != std::string_view::npos) reject(endpoint.substr(0, zero), "a zero byte follows");
   if (endpoint.size() > limits::endpoint) reject(endpoint, "longer than 256 bytes");
-  if (endpoint.find('\0') != std::string_view::npos) reject(endpoint, "contains a zero byte");
   if (!endpoint.starts_with(tcp) && !endpoint.starts_with(ipc)) {
     reject(endpoint, "only tcp:// and ipc:// can be used; write tcp://HOST:PORT or ipc://PATH");
   }

@@ -67,6 +67,8 @@ TEST_CASE("what is no endpoint is refused with its remedy") {
   CHECK(says(problem_of_binding("ipc://"), "path is missing"));
   CHECK(says(problem_of_binding("ipc:///" + std::string(107, 'a')), "longer than the 107 bytes"));
   CHECK(says(problem_of_binding("tcp://" + std::string(300, 'a') + ":1"), "longer than 256"));
+  CHECK(says(problem_of_binding(std::string("tcp://h:1\0x", 11)), "'tcp://h:1': a zero byte follows"));
+  CHECK(says(problem_of_binding(std::string(300, '\0')), "a zero byte follows"));
   CHECK(says(problem_of_connecting("tcp://*:5570"), "a host is needed"));
   CHECK(says(problem_of_connecting("tcp://127.0.0.1:*"), "number from 1 to 65535"));
   CHECK(says(problem_of_connecting("tcp://127.0.0.1:1;127.0.0.1:2"), "source address"));
