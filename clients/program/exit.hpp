@@ -12,7 +12,7 @@ enum class Exit : int {
   done = 0,
   failed = 1,          // the work failed
   usage = 2,           // the command line, the environment or the configuration file is wrong
-  unreachable = 3,     // nobody answers at the broker's endpoint, or it does not let this key in
+  unreachable = 3,     // nobody answers or lets this key in at the broker's endpoint; or a worker died for good
   not_found = 4,       // no such service, worker, session or request
   no_worker = 5,       // none was free, not in time either, or the queue is full
   refused = 6,         // for any other reason

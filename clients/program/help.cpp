@@ -13,7 +13,8 @@ constexpr std::string_view exit_codes = R"(Exit codes of pointsman
     0  done
     1  the work failed: the worker's program ended with an error; the message has its exit code and the end of its stderr
     2  the command line, the environment, the configuration file or a file of keys is wrong
-    3  nobody answers at the broker's endpoint, or it does not let this key in; the message says which
+    3  nobody answers: at the broker's endpoint, or it does not let this key in, or the worker died and none took its place;
+       the message says which
     4  not found: nobody offers the service, or there is no such worker, session or request
     5  no worker was free, none came free within --wait, or the queue is full
     6  refused for any other reason; the message names it
