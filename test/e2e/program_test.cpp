@@ -10,6 +10,7 @@
 
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
+#include "test/e2e/stranger.hpp"
 
 using namespace pointsman;
 using namespace std::chrono_literals;
@@ -393,6 +394,24 @@ TEST_CASE("e2e program: more rows than a page are all listed") {
   const auto first = house.pointsman({"ls", "workers", "--limit", "7"});
   CHECK(std::count(first.out.begin(), first.out.end(), '\n') == 8);
   CHECK(has(first.err, "there are more"));
+}
+
+TEST_CASE("e2e program: more sessions than a page are all listed, and those that a worker brought along") {
+  House house;
+  Stranger granted(house.workers);
+  Stranger brought(house.workers);
+  Stranger client(house.clients);
+  Register message{.worker = "w1", .instance = "i", .services = {{.service = "x"}}, .slots = 200, .endpoint = "tcp://127.0.0.1:1"};
+  message.lease_ms = std::chrono::minutes(5);
+  REQUIRE(granted.ask({encode(message)}).has_value());
+  for (int i = 0; i < 120; ++i) {
+    REQUIRE(client.refusal({encode(Request{.id = "r" + std::to_string(i), .service = "x"})}) == Code::none);
+  }
+  // Their numbers are smaller than those of the others, which they stand behind.
+  message.worker = "w2";
+  for (std::uint64_t i = 1; i <= 30; ++i) message.sessions.push_back({.session = i, .service = "x", .open = true});
+  REQUIRE(brought.ask({encode(message)}).has_value());
+  CHECK(house.used() == 150);
 }
 
 TEST_CASE("e2e program: explain finds a waiting request by its id") {
