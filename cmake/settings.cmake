@@ -11,7 +11,7 @@ target_compile_options(pointsman_settings INTERFACE
   -Wold-style-cast -Wno-missing-field-initializers $<$<BOOL:${POINTSMAN_WERROR}>:-Werror> -fstack-protector-strong)
 # g++ 12 warns of errors that are not there when it inlines the strings of its own library: at -O3 of more kinds
 # than -Wrestrict.
-target_compile_options(pointsman_settings INTERFACE -Wno-restrict $<$<CONFIG:Release>:-O2>)
+target_compile_options(pointsman_settings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> $<$<CONFIG:Release>:-O2>)
 target_compile_definitions(pointsman_settings INTERFACE
   $<$<NOT:$<CONFIG:Release>>:_GLIBCXX_ASSERTIONS>)
 if(POINTSMAN_SANITIZE)

@@ -1,0 +1,183 @@
+// Fuzzes the broker core: any messages from any peers at any times, in any order.
+
+#include "broker/core/broker.hpp"
+
+#include <set>
+
+#include "protocol/codec.hpp"
+#include "test/fuzz/invented.hpp"
+#include "test/fuzz/list.hpp"
+#include "test/fuzz/machine.hpp"
+#include "test/fuzz/targets.hpp"
+
+namespace pointsman::fuzz {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::size_t workers_max = 6;
+constexpr std::size_t services_max = 4;
+constexpr std::size_t waiting_max = 12;
+constexpr std::size_t sessions_max = 12;
+constexpr std::size_t remembered_max = 8;
+constexpr std::size_t watchers_max = 2;
+// What one event may cause: everybody who waits, works or is served hears of it, and each watcher of each of these.
+constexpr std::size_t answers_max = 4 * (workers_max + waiting_max + sessions_max + 2) * (1 + watchers_max);
+
+broker::Options options_of(Input& input) {
+  broker::Options options;
+  const std::uint8_t kind = input.byte();
+  options.epoch = 1'000'000;
+  options.seed = kind;
+  options.master = {std::string(32, 'm')};
+  options.workers_max = workers_max;
+  options.services_max = services_max;
+  options.waiting_max = waiting_max;
+  options.sessions_max = sessions_max;
+  options.remembered_max = remembered_max;
+  options.watchers_max = watchers_max;
+  if ((kind & 1) != 0) options.lease_forever = false;
+  options.service.policy = static_cast<Policy>(kind % Words<Policy>::list.size());
+  options.service.queue_max = waiting_max / 2;
+  if ((kind & 2) != 0) options.service.slow_start = seconds(3);
+  if ((kind & 4) != 0) options.service.hang = seconds(2);
+  if ((kind & 8) != 0) options.service.aging = Duration{0};
+  if ((kind & 16) != 0) options.services["s1"] = options.service;
+  return options;
+}
+
+class BrokerGame {
+ public:
+  explicit BrokerGame(Input& input) : input_(input), broker_(options_of(input)) {}
+
+  void play() {
+    while (!input_.empty()) turn();
+    settle();
+  }
+
+ private:
+  void turn() {
+    const std::uint8_t what = input_.byte();
+    if (what < 0x60) return hear(address(Door::workers), from_worker());
+    if (what < 0xc0) return hear(address(Door::clients), from_client());
+    if (what < 0xe8) return clock_.pass(input_, broker_.deadline()), step(Elapsed{});
+    if (what < 0xf0) return hear(address(input_.bit() ? Door::workers : Door::clients), invent_any(input_, known_));
+    if (what < 0xf6) return step(garbled());
+    if (what < 0xff) return gone();
+    if (input_.byte() == 0xff) step(broker::Shutdown{});
+  }
+
+  void hear(const Address& from, Message message) { step(Received{from, std::move(message), {}, key_of_peer(from.peer)}); }
+
+  // Every other connection proves a key, the same one in each of its lives.
+  static PublicKey key_of_peer(std::uint64_t peer) {
+    PublicKey key;
+    if (peer % 4 < 2) key.bytes[0] = static_cast<std::uint8_t>(1 + peer % 8);
+    return key;
+  }
+
+  Message from_worker() {
+    return invent_one_of<Register, Heartbeat, Report, Holding, Report, Heartbeat, Leave, Hello>(input_, known_);
+  }
+  Message from_client() {
+    return invent_one_of<Request, Request, Request, Release, Renew, Cancel, List, Explain, Drain, Configure, Watch, Status>(
+        input_, known_);
+  }
+
+  // A few connections to each listener. One that is gone never comes back: its successor has another number.
+  Address address(Door door) {
+    const std::size_t line = input_.below(4);
+    const std::uint64_t peer = lives_[door == Door::workers][line] * 8 + line * 2 + (door == Door::workers ? 1 : 0) + 1;
+    Address from{door, (line & 1) != 0 ? Codec::json : Codec::msgpack, peer, {}};
+    if (line == 2) from.envelope = std::string("\1x\0", 3);
+    heard_.insert(peer);
+    return from;
+  }
+
+  Garbled garbled() {
+    Garbled event{address(input_.bit() ? Door::workers : Door::clients), {}, {}};
+    event.fault.code = static_cast<Code>(input_.below(Words<Code>::list.size()));
+    event.fault.reason = invent_text(input_, "reason", 1, limits::text);
+    event.fault.op = invent_text(input_, "about", 0, limits::name);
+    event.fault.id = invent_text(input_, "id", 0, limits::name);
+    event.fault.session = known_.number(input_, "session", 0, limits::number);
+    return event;
+  }
+
+  void gone() {
+    const Door door = input_.bit() ? Door::workers : Door::clients;
+    const Address who = address(door);
+    ++lives_[door == Door::workers][(who.peer - 1) % 8 / 2];
+    step(Gone{door, who.peer});
+    heard_.erase(who.peer);
+  }
+
+  void step(broker::Event event) {
+    const bool alone = std::holds_alternative<Elapsed>(event);
+    tell(clock_.now(), "", event);
+    broker::Actions actions;
+    broker_.step(clock_.now(), std::move(event), actions);
+    for (const broker::Action& action : actions) tell(clock_.now(), "    ", action);
+    broker_.check();
+    MUST(actions.size() <= answers_max);
+    for (const broker::Action& action : actions) {
+      const Send& send = std::get<Send>(action);
+      MUST(heard_.contains(send.to.peer) || departed(send.to.peer));
+      MUST(((send.to.peer - 1) & 1) == (send.to.door == Door::workers ? 1U : 0U));
+      MUST(send.payload.empty());
+      travels(send);
+      known_.note(send.message);
+    }
+    clock_.stepped(broker_.deadline(), alone);
+  }
+
+  // Connections that are gone may be written to until their party is judged; that is lost.
+  bool departed(std::uint64_t peer) const {
+    const std::size_t place = (peer - 1) % 8;
+    return (peer - 1) / 8 < lives_[place & 1][place / 2];
+  }
+
+  // Left alone, a broker comes to rest: nobody waits, nothing lapses, and it need not be woken.
+  void settle() {
+    for (int turns = 0; broker_.deadline() != never; ++turns) {
+      MUST(turns < 1000);
+      // Who waits for a day is looked after every second of it: an hour at a time is enough here.
+      clock_.to(turns % 4 == 3 ? clock_.now() + std::chrono::hours(1) : broker_.deadline());
+      step(Elapsed{});
+    }
+    MUST(rows(Subject::waiting) == 0);
+    MUST(rows(Subject::workers) <= workers_max);
+    MUST(rows(Subject::sessions) <= sessions_max);
+    MUST(rows(Subject::services) <= services_max);
+  }
+
+  std::size_t rows(Subject of) {
+    heard_.insert(1000);
+    broker::Actions actions;
+    broker_.step(clock_.now(), Received{{.door = Door::clients, .peer = 1000}, List{.of = of, .limit = limits::rows}, {}, {}},
+                 actions);
+    MUST(actions.size() == 1);
+    const auto& listing = std::get<Listing>(std::get<Send>(actions.front()).message);
+    return listing.services.size() + listing.workers.size() + listing.sessions.size() + listing.waiting.size();
+  }
+
+  Input& input_;
+  Clock clock_;
+  Known known_;
+  broker::Broker broker_;
+  std::uint64_t lives_[2][4]{};  // by listener and line
+  std::set<std::uint64_t> heard_;
+};
+
+}  // namespace
+
+void run_broker(std::string_view bytes) {
+  Input input(bytes);
+  BrokerGame(input).play();
+}
+
+std::vector<std::string> broker_seeds() { return random_seeds(200, 400); }
+
+}  // namespace pointsman::fuzz
