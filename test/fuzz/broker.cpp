@@ -2,6 +2,8 @@
 
 #include "broker/core/broker.hpp"
 
+#include <algorithm>
+#include <memory>
 #include <set>
 
 #include "protocol/codec.hpp"
@@ -24,7 +26,7 @@ constexpr std::size_t sessions_max = 12;
 constexpr std::size_t remembered_max = 8;
 constexpr std::size_t watchers_max = 2;
 // What one event may cause: everybody who waits, works or is served hears of it, and each watcher of each of these.
-constexpr std::size_t answers_max = 4 * (workers_max + waiting_max + sessions_max + 2) * (1 + watchers_max);
+constexpr std::size_t answers_max = 6 * (workers_max + waiting_max + sessions_max + 2) * (1 + watchers_max);
 
 broker::Options options_of(Input& input) {
   broker::Options options;
@@ -45,12 +47,15 @@ broker::Options options_of(Input& input) {
   if ((kind & 4) != 0) options.service.hang = seconds(2);
   if ((kind & 8) != 0) options.service.aging = Duration{0};
   if ((kind & 16) != 0) options.services["s1"] = options.service;
+  options.audit = (kind & 32) != 0;
   return options;
 }
 
 class BrokerGame {
  public:
-  explicit BrokerGame(Input& input) : input_(input), broker_(options_of(input)) {}
+  explicit BrokerGame(Input& input) : BrokerGame(input, options_of(input)) {}
+  BrokerGame(Input& input, const broker::Options& options)
+      : input_(input), audited_(options.audit), broker_(options) {}
 
   void play() {
     while (!input_.empty()) turn();
@@ -65,7 +70,9 @@ class BrokerGame {
     if (what < 0xe8) return clock_.pass(input_, broker_.deadline()), step(Elapsed{});
     if (what < 0xf0) return hear(address(input_.bit() ? Door::workers : Door::clients), invent_any(input_, known_));
     if (what < 0xf6) return step(garbled());
-    if (what < 0xff) return gone();
+    if (what < 0xfb) return gone();
+    if (what < 0xfe) return step(broker::Allowed{allowed()});
+    if (what < 0xff) return step(broker::Memory{.resident = input_.byte(), .most = input_.byte(), .bound = 300});
     if (input_.byte() == 0xff) step(broker::Shutdown{});
   }
 
@@ -96,6 +103,36 @@ class BrokerGame {
     return from;
   }
 
+  // Some of the keys that connections prove, with rights and quotas; and one that may look at everything.
+  std::shared_ptr<const AllowedKeys> allowed() {
+    std::vector<Allowance> list;
+    for (std::uint8_t i = 1; i <= 8; ++i) {
+      const std::uint8_t how = input_.byte();
+      if (how < 0x20) continue;
+      Allowance& who = list.emplace_back();
+      who.key.bytes[0] = i;
+      who.name = "k" + std::to_string(i);
+      if ((how & 1) != 0) who.roles.add(Role::client);
+      if ((how & 2) != 0) who.roles.add(Role::worker);
+      if ((how & 12) == 12) who.roles.add(Role::admin);
+      if ((how & 16) != 0) who.asks = who.offers = {"s1"};
+      if (how >= 0xe0) who.standing = Standing::revoked;
+      if (how < 0x80) continue;
+      who.sessions = input_.below(3);
+      who.waiting = input_.below(3);
+      who.workers = input_.below(3);
+      who.rate = input_.below(3);
+      who.burst = who.rate;
+    }
+    list.push_back({.key = key_of_admin(), .name = "admin", .roles = {Role::admin}});
+    return std::make_shared<const AllowedKeys>(std::move(list));
+  }
+  static PublicKey key_of_admin() {
+    PublicKey key;
+    key.bytes.fill(0xff);
+    return key;
+  }
+
   Garbled garbled() {
     Garbled event{address(input_.bit() ? Door::workers : Door::clients), {}, {}};
     event.fault.code = static_cast<Code>(input_.below(Words<Code>::list.size()));
@@ -123,6 +160,10 @@ class BrokerGame {
     broker_.check();
     MUST(actions.size() <= answers_max);
     for (const broker::Action& action : actions) {
+      if (std::holds_alternative<broker::Audit>(action)) {
+        MUST(audited_);
+        continue;
+      }
       const Send& send = std::get<Send>(action);
       MUST(heard_.contains(send.to.peer) || departed(send.to.peer));
       MUST(((send.to.peer - 1) & 1) == (send.to.door == Door::workers ? 1U : 0U));
@@ -156,16 +197,18 @@ class BrokerGame {
   std::size_t rows(Subject of) {
     heard_.insert(1000);
     broker::Actions actions;
-    broker_.step(clock_.now(), Received{{.door = Door::clients, .peer = 1000}, List{.of = of, .limit = limits::rows}, {}, {}},
+    broker_.step(clock_.now(), Received{{.door = Door::clients, .peer = 1000}, List{.of = of, .limit = limits::rows}, {}, key_of_admin()},
                  actions);
-    MUST(actions.size() == 1);
-    const auto& listing = std::get<Listing>(std::get<Send>(actions.front()).message);
+    const auto sent = std::find_if(actions.begin(), actions.end(), [](const auto& a) { return std::holds_alternative<Send>(a); });
+    MUST(sent != actions.end());
+    const auto& listing = std::get<Listing>(std::get<Send>(*sent).message);
     return listing.services.size() + listing.workers.size() + listing.sessions.size() + listing.waiting.size();
   }
 
   Input& input_;
   Clock clock_;
   Known known_;
+  bool audited_;
   broker::Broker broker_;
   std::uint64_t lives_[2][4]{};  // by listener and line
   std::set<std::uint64_t> heard_;
