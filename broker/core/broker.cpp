@@ -35,14 +35,11 @@ Broker::Broker(Options options)
 
 void Broker::step(Instant now, Event event, Actions& out) {
   MUST(now >= now_);
-  // Waking late is our own fault: the leases get the time back, and a little more, so that what waits in
-  // the sockets is read before anybody is judged.
-  if (!worker_timers_.empty() && worker_timers_.first().timer != never) {
-    const Instant due = worker_timers_.first().timer + forgiven_;
-    if (now > due + options_.stall) {
-      forgiven_ += now - due + options_.stall;
-      count(Count::stalls_forgiven);
-    }
+  // Waking late, whatever for, is our own fault: the leases get the time back, and a little more, so that what
+  // waits in the sockets is read before anybody is judged.
+  if (const Instant due = deadline(); due != never && now > due + options_.stall) {
+    forgiven_ += now - due + options_.stall;
+    count(Count::stalls_forgiven);
   }
   now_ = now;
   if (started_ == Instant{}) started_ = now;
