@@ -32,11 +32,15 @@ void Admission::add_key(Instant now, std::uint64_t lease, const Bytes& key, Mill
 
 bool Admission::knows(std::uint64_t lease) const { return find(lease) != nullptr; }
 
-void Admission::clock(Instant now, Milliseconds broker_now) {
+void Admission::clock(Instant now, Milliseconds broker_now, Instant asked) {
   if (keys_.empty()) return;
   // The message that took the shortest way is the nearest to the truth, and none is ahead of it.
   Key& key = keys_.back();
-  if (key.broker_now + (now - key.at) < broker_now) {
+  const Duration thought = key.broker_now + (now - key.at);
+  // Unless the clock stood still since, as one does while its machine sleeps: an answer that was written after its
+  // question was sent says so. Otherwise all tickets would look expired from then on.
+  const bool behind = asked != Instant::min() && thought > broker_now + Milliseconds(1) + (now - asked);
+  if (thought < broker_now || behind) {
     key.broker_now = broker_now;
     key.at = now;
   }

@@ -24,8 +24,9 @@ class Admission {
   void add_key(Instant now, std::uint64_t lease, const Bytes& key, Milliseconds broker_now);
   bool knows(std::uint64_t lease) const;
 
-  // What the broker's clock was when a message under the newest lease was sent.
-  void clock(Instant now, Milliseconds broker_now);
+  // What the broker's clock was when a message under the newest lease was sent; if it was an answer, to a message
+  // of `asked`.
+  void clock(Instant now, Milliseconds broker_now, Instant asked = Instant::min());
 
   // How long a ticket of the newest lease may live, as an assignment says.
   void longest(Duration ttl);

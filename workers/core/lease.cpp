@@ -112,9 +112,9 @@ void WorkerCore::renewed_at(Instant sent) {
 
 void WorkerCore::on(const Heard& message) {
   if (message.lease != lease_ || stage_ != Stage::registered) return;
-  admission_.clock(now_, message.now_ms);
-  applied(message.applied);
   const auto beat = std::find_if(beats_.begin(), beats_.end(), [&](const auto& b) { return b.first == message.beat; });
+  admission_.clock(now_, message.now_ms, beat == beats_.end() ? Instant::min() : beat->second);
+  applied(message.applied);
   if (beat == beats_.end()) return;
   renewed_at(beat->second);
   beats_.erase(beats_.begin(), beat + 1);
