@@ -19,7 +19,7 @@ Address to_worker(std::uint64_t link) { return {Door::direct, Codec::msgpack, li
 
 ClientParty::ClientParty(Stage& stage, const clients::ClientSettings& settings, Chance chance, Duration offset,
                          double drift)
-    : Party(stage.world, settings.name, offset, drift), stage_(stage), settings_(settings), chance_(chance) {}
+    : Party(stage.world, Role::client, settings.name, offset, drift), stage_(stage), settings_(settings), chance_(chance) {}
 
 void ClientParty::start() {
   up_ = true;
@@ -48,7 +48,7 @@ void ClientParty::arrive(Incoming incoming) {
 }
 
 void ClientParty::step(clients::Event event) {
-  const auto actions = step_core<clients::Actions>(world_, stage_.story, *this, *core_, std::move(event));
+  const auto actions = step_core<clients::Actions>(world_, stage_.story, *this, *core_, std::move(event), check_now());
   for (const auto& action : actions) std::visit([this](const auto& a) { act(a); }, action);
   for (const auto number : std::exchange(over_, {})) over(number);
   check();
@@ -59,7 +59,7 @@ void ClientParty::step(clients::Event event) {
 void ClientParty::check() {
   for (const auto& [number, handle] : handles_)
     for (const auto& [call, state] : handle.calls)
-      if (state.due + milliseconds(1) < local()) throw Violation("call " + state.text + " outlives its limit");
+      if (state.due + milliseconds(1) < local()) throw Violation(61, "call " + state.text + " outlives its limit");
 }
 
 std::string ClientParty::outstanding() const {
@@ -73,8 +73,14 @@ std::string ClientParty::outstanding() const {
 void ClientParty::begin_soon() {
   world_.later(*this, chance_.around(stage_.profile.think), [this] {
     if (resting_) return;
-    begin(chance_.pick(stage_.profile.services), false);
+    const auto& service = chance_.pick(stage_.profile.services);
+    if (!world_.session()) return begin_soon();
+    begin(service, false);
   });
+}
+
+void ClientParty::spam(std::uint64_t sessions) {
+  for (std::uint64_t i = 0; i < sessions && up_; ++i) begin(chance_.pick(stage_.profile.services), false, true);
 }
 
 void ClientParty::prove(const std::string& service) {
@@ -82,9 +88,9 @@ void ClientParty::prove(const std::string& service) {
   begin(service, true);
 }
 
-void ClientParty::begin(const std::string& service, bool proof) {
+void ClientParty::begin(const std::string& service, bool proof, bool extra) {
   const auto number = ++last_handle_;
-  Handle handle{.service = service, .proof = proof};
+  Handle handle{.service = service, .proof = proof, .extra = extra};
   handle.reassign = proof ? 3 : chance_.below(4);
   handle.calls_left = proof ? 1 : chance_.below(stage_.profile.calls + 1);
   clients::Acquire acquire{.handle = number, .id = name() + "-" + std::to_string(number), .service = service};
@@ -140,8 +146,8 @@ void ClientParty::go_on(std::uint64_t number) {
     if (found == handles_.end() || found->second.released || !found->second.calls.empty()) return;
     if (found->second.calls_allowed && found->second.calls_left > 0) return invoke(number);
     if (!found->second.proof && chance_.hit(0.05)) step(clients::RenewSession{number, Milliseconds(chance_.between(500, 5000))});
-    const auto hold = found->second.proof || chance_.hit(0.7) ? milliseconds(1) : milliseconds(3000);
-    world_.later(*this, chance_.around(hold), [this, number] {
+    const Duration hold = found->second.proof || chance_.hit(0.7) ? milliseconds(2) : 2 * stage_.profile.hold;
+    world_.later(*this, chance_.between(Duration(1), hold), [this, number] {
       const auto still = handles_.find(number);
       if (still == handles_.end() || !still->second.calls.empty()) return;
       still->second.released = true;
@@ -151,9 +157,10 @@ void ClientParty::go_on(std::uint64_t number) {
 }
 
 void ClientParty::over(std::uint64_t number) {
-  if (!handles_.at(number).calls.empty()) throw Violation(name() + ": a session ended before its calls did");
+  if (!handles_.at(number).calls.empty()) throw Violation(60, name() + ": a session ended before its calls did");
+  const bool extra = handles_.at(number).extra;
   handles_.erase(number);
-  begin_soon();
+  if (!extra) begin_soon();
 }
 
 // ---------------------------------------------------------------------------------------------------
@@ -162,7 +169,7 @@ void ClientParty::over(std::uint64_t number) {
 ClientParty::Handle& ClientParty::handle(std::uint64_t number, const char* what) {
   const auto found = handles_.find(number);
   if (found == handles_.end())
-    throw Violation(name() + " is told '" + what + "' of session " + std::to_string(number) + ", which had ended");
+    throw Violation(60, name() + " is told '" + what + "' of session " + std::to_string(number) + ", which had ended");
   return found->second;
 }
 
@@ -177,8 +184,8 @@ void ClientParty::act(const clients::Reconnect&) {
 
 void ClientParty::act(const clients::Acquired& a) {
   auto& state = handle(a.handle, "acquired");
-  if (a.granted.service != state.service) throw Violation(name() + " acquired another service than it asked for");
-  if (state.acquired != (a.reassigned > 0)) throw Violation(name() + " is told of a session twice");
+  if (a.granted.service != state.service) throw Violation(12, name() + " acquired another service than it asked for");
+  if (state.acquired != (a.reassigned > 0)) throw Violation(60, name() + " is told of a session twice");
   state.acquired = true;
   if (a.granted.direct == Direct::own) state.calls_allowed = false;
   ++acquired_;
@@ -187,22 +194,22 @@ void ClientParty::act(const clients::Acquired& a) {
 
 void ClientParty::act(const clients::NotAcquired& a) {
   auto& state = handle(a.handle, "not acquired");
-  if (state.acquired) throw Violation(name() + " is told that it has no session, after it had");
+  if (state.acquired) throw Violation(60, name() + " is told that it has no session, after it had");
   const bool proof = state.proof;
   const auto service = state.service;
   over_.push_back(a.handle);
-  if (proof) throw Violation(name() + " cannot acquire " + service + " in calm: " + std::string(word(a.refused.code)) +
+  if (proof) throw Violation(66, name() + " cannot acquire " + service + " in calm: " + std::string(word(a.refused.code)) +
                              ", " + a.refused.reason);
 }
 
 void ClientParty::act(const clients::Part& a) {
   auto& state = handle(a.handle, "part");
   const auto found = state.calls.find(a.number);
-  if (found == state.calls.end()) throw Violation(name() + " gets a part of call " + std::to_string(a.number) + ", which had ended");
+  if (found == state.calls.end()) throw Violation(60, name() + " gets a part of call " + std::to_string(a.number) + ", which had ended");
   Call& call = found->second;
   if (a.payload.size() != 2 || a.payload[0].view() != call.text)
-    throw Violation("call " + call.text + " gets the answer of another one");
-  if (a.payload[1].view() != std::to_string(call.next_part)) throw Violation("call " + call.text + " gets its parts out of order");
+    throw Violation(62, "call " + call.text + " gets the answer of another one");
+  if (a.payload[1].view() != std::to_string(call.next_part)) throw Violation(62, "call " + call.text + " gets its parts out of order");
   ++call.next_part;
   if (a.more) return;
   ++answered_;
@@ -213,8 +220,8 @@ void ClientParty::act(const clients::Part& a) {
 
 void ClientParty::act(const clients::CallFailed& a) {
   auto& state = handle(a.handle, "call failed");
-  if (state.calls.erase(a.number) == 0) throw Violation(name() + ": call " + std::to_string(a.number) + " fails, but it had ended");
-  if (state.proof) throw Violation(name() + " cannot call " + state.service + " in calm: " + std::string(word(a.code)) + ", " + a.reason);
+  if (state.calls.erase(a.number) == 0) throw Violation(60, name() + ": call " + std::to_string(a.number) + " fails, but it had ended");
+  if (state.proof) throw Violation(66, name() + " cannot call " + state.service + " in calm: " + std::string(word(a.code)) + ", " + a.reason);
   go_on(a.handle);
 }
 

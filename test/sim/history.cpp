@@ -16,14 +16,16 @@ constexpr std::size_t looked_at = 8;
 
 }  // namespace
 
-void History::broker_started() {
+void History::broker_started(std::uint64_t epoch) {
+  if (epoch <= epoch_) throw Violation(31, "the epoch of the broker does not grow");
+  epoch_ = epoch;
   leases_.clear();
   waiting_.clear();
   granted_.clear();
 }
 
 void History::before_broker(const broker::Event& event, Instant now, Instant deadline) {
-  if (deadline != never && now > deadline) late_ += now - deadline;
+  if (deadline != never && now > deadline) late_ += now - deadline + profile_.broker.stall;
   asking_.reset();
   const auto* received = std::get_if<Received>(&event);
   if (!received) return;
@@ -59,13 +61,17 @@ void History::wanted(const Request& request, Instant now) {
   want.exclude = {request.exclude.begin(), request.exclude.end()};
 }
 
-void History::after_broker(const broker::Actions& actions, Instant now) {
+void History::after_broker(const broker::Event& event, const broker::Actions& actions, Instant now) {
+  check_answers(event, actions);
   for (const auto& action : actions) {
     const auto& message = std::get<Send>(action).message;
     if (const auto* m = std::get_if<Registered>(&message)) registered(*m, now);
     if (const auto* m = std::get_if<Assign>(&message)) assigned(*m, now);
     if (const auto* m = std::get_if<Granted>(&message)) granted(*m);
-    if (const auto* m = std::get_if<Refused>(&message); m && m->about == Request::op) waiting_.erase(m->id);
+    // One that could not be read is refused, too, but it was only a copy of the one that waits.
+    if (const auto* m = std::get_if<Refused>(&message);
+        m && m->about == Request::op && m->code != Code::bad_message && m->code != Code::unknown_op &&
+        m->code != Code::wrong_version) waiting_.erase(m->id);
     if (const auto* m = std::get_if<Cancelled>(&message)) waiting_.erase(m->id);
     // It timed out just before it was repeated: asked anew.
     if (const auto* m = std::get_if<Queued>(&message); m && asking_ && m->id == asking_->id && !waiting_.contains(m->id))
@@ -73,42 +79,72 @@ void History::after_broker(const broker::Actions& actions, Instant now) {
   }
   for (const auto& [id, want] : waiting_)
     if (want.deadline < now)
-      throw Violation("request " + id + " waits past its deadline");
+      throw Violation(17, "request " + id + " waits past its deadline");
+}
+
+// Who asks gets a bounded number of answers, and who talks of a lease that is not current gets nothing else.
+void History::check_answers(const broker::Event& event, const broker::Actions& actions) {
+  const auto* received = std::get_if<Received>(&event);
+  if (!received) return;
+  std::size_t back = 0;
+  for (const auto& action : actions) {
+    const auto& send = std::get<Send>(action);
+    back += send.to == received->from && !std::holds_alternative<Happened>(send.message);
+  }
+  std::visit([&](const auto& m) {
+    using M = std::remove_cvref_t<decltype(m)>;
+    constexpr bool of_lease = std::is_same_v<M, Heartbeat> || std::is_same_v<M, Report> || std::is_same_v<M, Holding>;
+    if constexpr (of_lease) {
+      const auto lease = leases_.find(m.lease);
+      if ((lease != leases_.end() && !lease->second.over) || received->from.door != Door::workers) return;
+      for (const auto& action : actions) {
+        const auto& send = std::get<Send>(action);
+        const auto* refused = std::get_if<Refused>(&send.message);
+        if (send.to == received->from && (!refused || refused->code != Code::unknown_lease || refused->lease != m.lease)) back = 0;
+      }
+      if (back != 1) throw Violation(m.lease <= epoch_ ? 32 : 5, "lease " + number(m.lease) + " is not current, but its message is not refused as such");
+    } else if constexpr (!std::is_same_v<M, Register> && !std::is_same_v<M, Watch>) {
+      // What time has brought about in the same step is told apart only beside a reference.
+      if (profile_.reference && received->from.door == Door::clients && back > 2)
+        throw Violation(37, std::string(M::op) + " has " + number(back) + " answers");
+    }
+  }, received->message);
 }
 
 void History::registered(const Registered& m, Instant now) {
-  if (m.lease <= last_id_) throw Violation("lease " + number(m.lease) + " is not larger than all ids before");
+  if (m.lease <= last_id_) throw Violation(m.lease <= epoch_ ? 31 : 4, "lease " + number(m.lease) + " is not larger than all ids before");
   last_id_ = m.lease;
   leases_[m.lease] = {.worker = m.worker, .term = m.term_ms, .heard = now, .heard_global = world_.now(), .late_then = late_};
 }
 
 void History::assigned(const Assign& assign, Instant now) {
   const auto lease = leases_.find(assign.lease);
-  if (lease == leases_.end()) throw Violation("an assignment under lease " + number(assign.lease) + ", which is not known");
+  if (lease == leases_.end()) throw Violation(1, "an assignment under lease " + number(assign.lease) + ", which is not known");
   const Lease& held = lease->second;
   if (held.term != forever) {
     const auto until = held.heard + held.term + held.term / 5 + (late_ - held.late_then) + milliseconds(2);
-    if (now > until) throw Violation("granted to " + held.worker + ", whose lease is over at the broker");
+    if (now > until) throw Violation(1, "granted to " + held.worker + ", whose lease is over at the broker");
   }
   for (const auto& row : assign.sessions) {
-    if (row.session <= last_id_) throw Violation("session " + number(row.session) + " is not larger than all ids before");
+    if (row.session <= last_id_) throw Violation(31, "session " + number(row.session) + " is not larger than all ids before");
     last_id_ = row.session;
     ++grants_;
     const auto want = waiting_.find(row.id);
-    if (want == waiting_.end()) throw Violation("granted to request " + row.id + ", which does not wait");
+    if (want == waiting_.end()) throw Violation(8, "granted to request " + row.id + ", which does not wait");
     for (const auto& [id, other] : waiting_) {
       if (other.service != row.service || other.priority != want->second.priority) continue;
       if (other.order < want->second.order && !other.exclude.contains(held.worker))
-        throw Violation("request " + row.id + " was granted before " + id + ", which came earlier");
+        throw Violation(16, "request " + row.id + " was granted before " + id + ", which came earlier");
     }
     if (want->second.exclude.contains(held.worker))
-      throw Violation("request " + row.id + " was granted " + held.worker + ", which it excludes");
+      throw Violation(18, "request " + row.id + " was granted " + held.worker + ", which it excludes");
     waiting_.erase(want);
     const auto before = granted_.find(row.id);
     if (before != granted_.end()) {
       const Promise& old = promises_.at(before->second);
-      if (!old.closed || now - old.closed_at < profile_.broker.remember)
-        throw Violation("request " + row.id + " was granted a second session");
+      const bool remembered = now - old.closed_at < profile_.broker.remember && profile_.broker.remembered_max > 1000;
+      if (!old.closed || remembered)
+        throw Violation(8, "request " + row.id + " was granted a second session");
     }
     granted_[row.id] = row.session;
     promises_[row.session] = {.worker = held.worker, .client = row.client, .service = row.service, .id = row.id,
@@ -119,43 +155,48 @@ void History::assigned(const Assign& assign, Instant now) {
 void History::granted(const Granted& m) {
   waiting_.erase(m.id);
   const auto found = promises_.find(m.session);
-  if (found == promises_.end()) throw Violation("granted session " + number(m.session) + ", which was never assigned");
+  if (found == promises_.end()) throw Violation(19, "granted session " + number(m.session) + ", which was never assigned");
   Promise& promise = found->second;
   if (promise.worker != m.worker || promise.service != m.service || promise.id != m.id)
-    throw Violation("session " + number(m.session) + " was granted differently before");
+    throw Violation(19, "session " + number(m.session) + " was granted differently before");
+  if (promise.reported) throw Violation(27, "request " + m.id + " is answered with session " + number(m.session) + ", which is over");
   promise.direct = m.direct;
   promise.expires = std::max(promise.expires, world_.now() + m.ttl_ms);
   const auto before = granted_.find(m.id);
   if (before != granted_.end() && before->second != m.session)
-    throw Violation("request " + m.id + " was answered with session " + number(before->second) + " before");
+    throw Violation(8, "request " + m.id + " was answered with session " + number(before->second) + " before");
   granted_[m.id] = m.session;
-  tickets_.emplace_back(m.endpoint, m.ticket);
+  tickets_.push_back({m.endpoint, m.ticket, promise.client, m.session});
   if (tickets_.size() > 20) tickets_.pop_front();
 }
 
 void History::watched(const Happened& event, Instant now) {
+  if (event.kind == Happening::expired || event.kind == Happening::left)
+    for (auto& [number, lease] : leases_) lease.over = lease.over || lease.worker == event.worker;
   if (event.kind != Happening::closed && event.kind != Happening::opened) return;
   const auto found = promises_.find(event.session);
   if (found == promises_.end()) return;
   found->second.closed = event.kind == Happening::closed;
+  const bool unsaid = event.detail == word(Ending::lost) || event.detail == word(Ending::unused);
+  found->second.reported = found->second.closed && !unsaid;
   found->second.closed_at = now;
 }
 
-void History::inspected(const std::vector<WorkerRow>& workers, const std::vector<SessionRow>& sessions,
-                        const std::vector<WaitingRow>& waiting) {
+void History::inspected(const Lists& lists) {
+  const auto& [workers, sessions, waiting] = lists;
   std::map<std::string, std::map<std::string, std::uint64_t>> used;  // by worker and service
   for (const auto& row : sessions) ++used[row.worker][row.service];
   for (const auto& row : workers) {
     std::uint64_t sum = 0;
     for (const auto& [service, n] : used[row.worker]) sum += n;
     if (sum != row.used)
-      throw Violation(row.worker + " has " + number(row.used) + " sessions by its row, " + number(sum) + " in the list");
+      throw Violation(10, row.worker + " has " + number(row.used) + " sessions by its row, " + number(sum) + " in the list");
   }
   std::set<std::string> listed;
   for (const auto& row : waiting) listed.insert(row.id);
   for (const auto& [id, want] : waiting_)
-    if (!listed.contains(id)) throw Violation("request " + id + " was never answered and does not wait");
-  if (listed.size() != waiting_.size()) throw Violation("the broker lists requests as waiting that were answered");
+    if (!listed.contains(id)) throw Violation(60, "request " + id + " was never answered and does not wait");
+  if (listed.size() != waiting_.size()) throw Violation(72, "the broker lists requests as waiting that were answered");
 
   std::map<std::string, std::size_t> ahead;
   for (const auto& row : waiting) {
@@ -167,37 +208,44 @@ void History::inspected(const std::vector<WorkerRow>& workers, const std::vector
       if (plan == plans.end() || waiting_.at(row.id).exclude.contains(worker.worker)) continue;
       for (const auto& offer : plan->settings.offers)
         if (offer.service == row.service && (offer.slots == 0 || used[worker.worker][row.service] < offer.slots))
-          throw Violation("request " + row.id + " waits while " + worker.worker + " has a free slot");
+          throw Violation(15, "request " + row.id + " waits while " + worker.worker + " has a free slot");
     }
   }
 }
 
 void History::began(const std::string& worker, std::uint64_t lease, std::uint64_t session, const std::string& service,
-                    const std::string& client, Duration late) {
+                    const std::string& client, Duration late, Duration asleep) {
   const auto found = promises_.find(session);
   const auto what = "session " + number(session) + " at " + worker;
-  if (found == promises_.end()) throw Violation(what + " was never granted");
+  if (found == promises_.end()) throw Violation(19, what + " was never granted");
   Promise& promise = found->second;
-  if (promise.worker != worker) throw Violation(what + " was granted at " + promise.worker);
-  if (promise.client != client) throw Violation(what + " was opened by " + client + ", granted to " + promise.client);
-  if (promise.service != service) throw Violation(what + " is for another service");
-  if (promise.begun) throw Violation(what + " was opened a second time");
+  if (promise.worker != worker) throw Violation(19, what + " was granted at " + promise.worker);
+  if (promise.client != client) throw Violation(20, what + " was opened by " + client + ", granted to " + promise.client);
+  if (promise.service != service) throw Violation(19, what + " is for another service");
+  if (promise.begun) throw Violation(21, what + " was opened a second time");
   promise.begun = true;
   ++begun_;
   if (promise.direct == Direct::own) return;
-  if (world_.now() > promise.expires + late)
-    throw Violation(what + " was opened " +
+  if (world_.now() > promise.expires + late + asleep)
+    throw Violation(22, what + " was opened " +
                     number(static_cast<std::uint64_t>((world_.now() - promise.expires).count() / 1000)) +
                     " ms after its ticket had expired");
   const auto held = leases_.find(lease);
   if (held == leases_.end() || held->second.term == forever) return;
   const auto term = Duration(held->second.term);
-  if (world_.now() > held->second.heard_global + term + term / 5)
-    throw Violation(what + " was opened when the lease " + number(lease) + " was over at the broker");
+  if (world_.now() > held->second.heard_global + term + term / 5 + asleep)
+    throw Violation(3, what + " was opened when the lease " + number(lease) + " was over at the broker");
+}
+
+Instant History::lease_end(const std::string& worker) const {
+  for (auto it = leases_.rbegin(); it != leases_.rend(); ++it)
+    if (it->second.worker == worker && it->second.term != forever)
+      return it->second.heard_global + it->second.term + it->second.term / 5;
+  return never;
 }
 
 void History::served(const std::string& call, std::uint64_t most) {
-  if (++served_[call] > most) throw Violation("call " + call + " was served " + number(served_[call]) + " times");
+  if (++served_[call] > most) throw Violation(63, "call " + call + " was served " + number(served_[call]) + " times");
 }
 
 }  // namespace pointsman::sim

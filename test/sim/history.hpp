@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "broker/core/broker.hpp"
+#include "test/sim/reference.hpp"
 #include "test/sim/world.hpp"
 
 namespace pointsman::sim {
@@ -27,7 +28,16 @@ struct Promise {
   Instant expires;  // of its newest ticket, in world time
   bool begun = false;
   bool closed = false;  // at the broker
+  bool reported = false;  // because its worker said so
   Instant closed_at;    // on the broker's clock
+};
+
+// A ticket as it was given, for those who want to misuse it.
+struct Given {
+  std::string endpoint;
+  Bytes ticket;
+  std::string client;
+  std::uint64_t session = 0;
 };
 
 class History {
@@ -35,22 +45,25 @@ class History {
   History(World& world, const Profile& profile) : world_(world), profile_(profile) {}
 
   // The broker. `event` before the step, the rest after it.
-  void broker_started();
+  void broker_started(std::uint64_t epoch);
   void before_broker(const broker::Event& event, Instant now, Instant deadline);
-  void after_broker(const broker::Actions& actions, Instant now);
+  void after_broker(const broker::Event& event, const broker::Actions& actions, Instant now);
   void watched(const Happened& event, Instant now);
-  void inspected(const std::vector<WorkerRow>& workers, const std::vector<SessionRow>& sessions,
-                 const std::vector<WaitingRow>& waiting);
+  void inspected(const Lists& lists);
 
-  // A session begins at a worker. `late` is how much its idea of the broker's clock may be behind.
+  // A session begins at a worker. `late` is how much its idea of the broker's clock may be behind, `asleep` for how long
+  // its own clock stood still.
   void began(const std::string& worker, std::uint64_t lease, std::uint64_t session, const std::string& service,
-             const std::string& client, Duration late);
+             const std::string& client, Duration late, Duration asleep);
 
   // A call is served. `most` times may it be, in all.
   void served(const std::string& call, std::uint64_t most);
 
+  // When the broker takes the lease of this worker for over, in world time; never if it has none that ends.
+  Instant lease_end(const std::string& worker) const;
+
   const std::map<std::uint64_t, Promise>& promises() const { return promises_; }
-  const std::deque<std::pair<std::string, Bytes>>& tickets() const { return tickets_; }  // newest: endpoint, ticket
+  const std::deque<Given>& tickets() const { return tickets_; }  // the newest
   std::uint64_t grants() const { return grants_; }
   std::uint64_t sessions() const { return begun_; }
   std::uint64_t calls() const { return served_.size(); }
@@ -62,6 +75,7 @@ class History {
     Instant heard;         // on the broker's clock
     Instant heard_global;  // in world time
     Duration late_then{};
+    bool over = false;  // struck off
   };
   struct Want {
     std::string service;
@@ -77,6 +91,7 @@ class History {
   void assigned(const Assign& assign, Instant now);
   void granted(const Granted& granted);
   void registered(const Registered& registered, Instant now);
+  void check_answers(const broker::Event& event, const broker::Actions& actions);
 
   World& world_;
   const Profile& profile_;
@@ -85,8 +100,9 @@ class History {
   std::map<std::string, std::uint64_t> granted_; // the session of each request id, of this broker
   std::map<std::uint64_t, Promise> promises_;
   std::map<std::string, std::uint64_t> served_;
-  std::deque<std::pair<std::string, Bytes>> tickets_;
+  std::deque<Given> tickets_;
   std::optional<Request> asking_;  // in this step
+  std::uint64_t epoch_ = 0;
   std::uint64_t last_id_ = 0;
   std::uint64_t orders_ = 0;
   std::uint64_t grants_ = 0;

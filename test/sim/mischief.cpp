@@ -2,6 +2,8 @@
 
 #include "test/sim/mischief.hpp"
 
+#include "protocol/notation.hpp"
+
 namespace pointsman::sim {
 namespace {
 
@@ -17,28 +19,28 @@ void Eve::start() {
   world_.dial(*this, workers_side, workers_door);
 }
 
-void Eve::misbehave() {
-  if (chance_.hit(0.5)) show_ticket();
-  else bother_broker();
+// Nothing that she shows opens anything, and nothing that she asks for is done.
+void Eve::arrive(Incoming incoming) {
+  const auto* received = std::get_if<Received>(&incoming);
+  if (!received) return;
+  const auto& m = received->message;
+  if (std::holds_alternative<Opened>(m) || std::holds_alternative<Reply>(m) || std::holds_alternative<Renewed>(m))
+    throw Violation(23, "a ticket that was altered, or made for another, is taken: " + to_line(m));
+  if (std::holds_alternative<Registered>(m) || std::holds_alternative<Heard>(m) || std::holds_alternative<Granted>(m))
+    throw Violation(50, "a stranger is given what is not hers: " + to_line(m));
 }
 
-void Eve::show_ticket() {
+void Eve::show_ticket(bool forged) {
   const auto& tickets = stage_.history.tickets();
-  if (tickets.empty()) return;
-  auto [endpoint, ticket] = tickets[chance_.below(tickets.size())];
-  const bool forged = chance_.hit(0.5);
+  if (tickets.empty() || !up_) return;
+  auto [endpoint, ticket, client, session] = tickets[chance_.below(tickets.size())];
+  // An altered ticket in the name of the one that it was made for; a true one in her own.
   if (forged) {
     auto& byte = ticket.data[chance_.below(ticket.data.size())];
     byte = static_cast<char>(byte ^ (1 << chance_.below(8)));
-  } else if (chance_.hit(0.3)) {
-    endpoint = tickets[chance_.below(tickets.size())].first;  // to another worker
-  }
-  // A forged ticket in the name of the one that it was made for; a true one in her own.
-  std::string client = name();
-  std::uint64_t session = 1;
-  for (const auto& [id, promise] : stage_.history.promises()) {
-    session = id;
-    if (forged) client = promise.client;
+  } else {
+    client = name();
+    if (chance_.hit(0.3)) endpoint = tickets[chance_.below(tickets.size())].endpoint;  // at another worker
   }
   const Address link{Door::direct, Codec::msgpack, ++links_, {}};
   world_.dial(*this, link, endpoint);
@@ -51,9 +53,9 @@ void Eve::show_ticket() {
   world_.later(*this, std::chrono::seconds(2), [this, link] { world_.hang_up(*this, link); });
 }
 
-void Eve::bother_broker() {
+void Eve::talk_nonsense() {
   const auto& promises = stage_.history.promises();
-  if (promises.empty()) return;
+  if (promises.empty() || !up_) return;
   auto at = promises.begin();
   std::advance(at, static_cast<std::ptrdiff_t>(chance_.below(promises.size())));
   const auto session = at->first;

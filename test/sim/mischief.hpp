@@ -11,19 +11,17 @@ namespace pointsman::sim {
 
 class Eve final : public Party {
  public:
-  Eve(Stage& stage, Chance chance) : Party(stage.world, "eve", {}, 1), stage_(stage), chance_(chance) {}
+  Eve(Stage& stage, Chance chance) : Party(stage.world, Role::stranger, "eve", {}, 1), stage_(stage), chance_(chance) {}
   void start() override;
   void crash() override { up_ = false; }
-  void arrive(Incoming) override {}
+  void arrive(Incoming incoming) override;
   void elapse() override {}
   Instant deadline() const override { return never; }
 
-  void misbehave();
+  void show_ticket(bool forged);
+  void talk_nonsense();
 
  private:
-  void show_ticket();
-  void bother_broker();
-
   Stage& stage_;
   Chance chance_;
   std::uint64_t links_ = 10;

@@ -13,11 +13,15 @@
 #include "broker/core/broker.hpp"
 #include "clients/core/client.hpp"
 #include "test/sim/history.hpp"
+#include "test/sim/reference.hpp"
 #include "test/sim/story.hpp"
 #include "test/sim/world.hpp"
 #include "workers/core/worker.hpp"
 
 namespace pointsman::sim {
+
+class Storm;
+class SupervisorParty;
 
 // What all parties of one run share.
 struct Stage {
@@ -25,10 +29,13 @@ struct Stage {
   World& world;
   History& history;
   Story& story;
+  Storm& storm;
 };
 
 inline constexpr const char* clients_door = "tcp://broker:1";
 inline constexpr const char* workers_door = "tcp://broker:2";
+
+class WorkerParty;
 
 class BrokerParty final : public Party {
  public:
@@ -39,30 +46,35 @@ class BrokerParty final : public Party {
   void elapse() override { step(Elapsed{}); }
   Instant deadline() const override { return core_->deadline(); }
 
-  // The broker's own lists, asked for by an observer who is no part of the network.
-  struct Lists {
-    std::vector<WorkerRow> workers;
-    std::vector<SessionRow> sessions;
-    std::vector<WaitingRow> waiting;
-  };
   Lists inspect();
+  std::uint64_t counter(const std::string& name);
+
+  // Where its sessions are not those of the workers; empty: nowhere.
+  std::string difference(const std::vector<std::unique_ptr<WorkerParty>>& workers);
 
   // What an operator asks for; the answer is not waited for.
   void order(Message message);
 
+  // It is told to stop, and does so a moment later.
+  void stop();
+
  private:
-  void step(broker::Event event);
+  void step(broker::Event event, Message* answer = nullptr);
+  void one(broker::Event event, Message* answer);
+  void repeat(const broker::Event& event);
   Message ask(Message question);
-  void watch();
 
   Stage& stage_;
   Chance chance_;
   std::unique_ptr<broker::Broker> core_;
+  std::unique_ptr<Reference> reference_;
+  Instant watched_;  // until then
 };
 
 class WorkerParty final : public Party {
  public:
-  WorkerParty(Stage& stage, const WorkerPlan& plan, Chance chance, Duration offset, double drift);
+  // `other` is empty, or tells a second process of this name from the first.
+  WorkerParty(Stage& stage, const WorkerPlan& plan, Chance chance, Duration offset, double drift, std::string other = {});
   void start() override;
   void crash() override;
   void arrive(Incoming incoming) override;
@@ -73,8 +85,12 @@ class WorkerParty final : public Party {
   const std::string& endpoint() const { return endpoint_; }
   std::size_t sessions() const { return open_.size(); }
   std::size_t held() const { return core_->sessions(); }
+  const std::map<std::uint64_t, std::string>& open() const { return open_; }
   std::uint64_t lease() const { return lease_; }
+  std::unique_ptr<WorkerParty> another(std::string other);  // a second process, not started
   void stop(bool now);
+  void lie();
+  void slept(Duration asleep) { asleep_ += asleep; }  // and does not know
 
  private:
   void step(workers::Event event);
@@ -89,6 +105,8 @@ class WorkerParty final : public Party {
   void act(const workers::Done& action);
   void answer(const workers::Serve& call, std::uint64_t part, std::uint64_t parts);
   void end(std::uint64_t session, std::uint64_t number, workers::Event event);
+  void check();
+  Duration skew() const;
 
   Stage& stage_;
   WorkerPlan plan_;
@@ -97,7 +115,8 @@ class WorkerParty final : public Party {
   std::string endpoint_;
   std::uint64_t lease_ = 0;
   Duration late_{};  // the oldest message from the broker, in this life
-  std::set<std::uint64_t> open_;
+  Duration asleep_{};
+  std::map<std::uint64_t, std::string> open_;  // the service of each session
   std::set<std::pair<std::uint64_t, std::uint64_t>> running_;  // session and call
   bool done_ = false;
 };
@@ -112,6 +131,7 @@ class ClientParty final : public Party {
   Instant deadline() const override { return core_->deadline(); }
 
   void rest() { resting_ = true; }  // begins no more sessions
+  void spam(std::uint64_t sessions);
   bool idle() const { return handles_.empty() && core_->idle(); }
   std::string outstanding() const;
 
@@ -137,6 +157,7 @@ class ClientParty final : public Party {
     bool calls_allowed = true;
     bool released = false;
     bool proof = false;
+    bool extra = false;  // no other follows
     std::map<std::uint64_t, Call> calls;
   };
 
@@ -154,7 +175,7 @@ class ClientParty final : public Party {
   void act(const clients::Answer&) { --asks_; }
   void act(const clients::News&) {}
   Handle& handle(std::uint64_t number, const char* what);
-  void begin(const std::string& service, bool proof);
+  void begin(const std::string& service, bool proof, bool extra = false);
   void begin_soon();
   void invoke(std::uint64_t number);
   void go_on(std::uint64_t number);

@@ -7,45 +7,43 @@
 namespace pointsman::sim {
 namespace {
 
+using std::chrono::hours;
 using std::chrono::milliseconds;
+using std::chrono::minutes;
 using std::chrono::seconds;
 
-// What is usual for each kind; a seed takes a tenth to three times of it, or nothing.
-constexpr std::array<double, troubles> usual{
-    0.01, 0.01, 0.03, 0.01,   // loss duplicate reorder delay
-    300,  90,   120,  120,    // reset slow_peer one_way two_way
-    60,   90,                 // broker_crash broker_pause
-    150,  150,  60,           // worker_crash worker_pause worker_stop
-    150,  90,                 // client_crash client_pause
-    0.02, 0.05, 0.05, 200,    // hang failure late_timer drift(ppm)
-    90,   600,                // operator mischief
-};
-
+// A seed takes a tenth to three times of what is usual of a kind, or leaves it out.
 void draw_troubles(Chance& chance, Profile& p) {
-  // One seed in eight is free of trouble: what goes wrong there is wrong by itself.
-  if (p.seed % 8 == 0) return;
-  const double share = static_cast<double>(chance.between(2, 9)) / 10;
+  const double share = static_cast<double>(chance.between(1, 9)) / 10;
+  const double rate = p.quiet ? 0.03 : 1;  // in an hour of few sessions as much as in two busy minutes
   for (std::size_t i = 0; i < troubles; ++i) {
-    if (!chance.hit(share)) continue;
-    p.weight[i] = usual[i] * (0.1 + 2.9 * static_cast<double>(chance.below(1000)) / 1000);
+    const auto trouble = static_cast<Trouble>(i);
+    const bool on = chance.hit(share);
+    const double weight = 0.1 + 2.9 * static_cast<double>(chance.below(1000)) / 1000;
+    if (!on || p.faultless || (hostile_only(trouble) && p.network == Network::faithful)) continue;
+    p.weight[i] = usual(trouble) * weight * (by_the_hour(trouble) ? rate : 1);
   }
 }
 
+// Times of a broker: in quiet seeds minutes of what is else seconds.
 void draw_broker(Chance& chance, Profile& p) {
   auto& b = p.broker;
-  b.lease = chance.between(seconds(1), seconds(6));
+  const std::int64_t scale = p.quiet ? static_cast<std::int64_t>(chance.between(5, 60)) : 1;
+  b.lease = scale * chance.between(seconds(1), seconds(6));
   b.lease_min = milliseconds(1000);
   b.heartbeats = chance.between(2, 5);
   b.probe = chance.between(milliseconds(200), milliseconds(2000));
-  b.ticket_ttl = chance.between(milliseconds(500), milliseconds(5000));
-  b.session_term = chance.between(seconds(1), seconds(20));
+  b.ticket_ttl = std::min<std::int64_t>(scale, 12) * chance.between(milliseconds(500), milliseconds(5000));
+  b.session_term = scale * chance.between(seconds(1), seconds(20));
   b.remember = chance.between(seconds(5), seconds(40));
+  if (p.quiet) b.watch_term = minutes(10);
   b.master.data.assign(32, '\0');
   for (auto& byte : b.master.data) byte = static_cast<char>(chance.next());
   if (chance.hit(0.2)) b.service.queue_max = chance.between(1, 5);
-  if (chance.hit(0.2)) b.service.slow_start = chance.between(seconds(1), seconds(20));
+  if (chance.hit(0.2)) b.service.slow_start = scale * chance.between(seconds(1), seconds(20));
   if (chance.hit(0.3)) b.service.aging = chance.hit(0.5) ? Duration(0) : chance.between(seconds(1), seconds(20));
-  if (chance.hit(0.3)) b.service.hang = chance.between(seconds(2), seconds(20));
+  if (chance.hit(0.3)) b.service.hang = scale * chance.between(seconds(2), seconds(20));
+  if (chance.hit(0.1)) b.remembered_max = chance.between(0, 20);
   for (const auto& service : p.services) {
     auto settings = b.service;
     settings.policy = static_cast<Policy>(chance.below(static_cast<std::uint64_t>(Policy::count_)));
@@ -54,7 +52,7 @@ void draw_broker(Chance& chance, Profile& p) {
 }
 
 void draw_workers(Chance& chance, Profile& p) {
-  const auto count = chance.hit(0.5) ? chance.between(1, 4) : chance.between(1, 20);
+  const auto count = chance.hit(0.5) ? chance.between(1, 4) : chance.between(1, p.quiet ? 6 : 20);
   for (std::uint64_t i = 0; i < count; ++i) {
     WorkerPlan plan;
     auto& s = plan.settings;
@@ -67,17 +65,18 @@ void draw_workers(Chance& chance, Profile& p) {
                           .weight = chance.between(1, 5),
                           .slots = chance.hit(0.3) ? chance.between(1, s.slots) : 0});
     }
-    if (chance.hit(0.3)) s.lease = Milliseconds(chance.between(1000, 8000));
+    if (chance.hit(0.3)) s.lease = Milliseconds(chance.between(1000, 8000)) * (p.quiet ? chance.between(5, 60) : 1);
     if (chance.hit(0.05)) s.lease = forever;
     if (chance.hit(0.1)) s.direct = Direct::own;
     if (chance.hit(0.1)) s.calls_max = chance.between(1, 3);
+    if (chance.hit(0.1)) s.used_max = chance.between(1, 8);
     plan.moves = chance.hit(0.5);
     p.workers.push_back(std::move(plan));
   }
 }
 
 void draw_clients(Chance& chance, Profile& p) {
-  const auto count = chance.hit(0.5) ? chance.between(1, 6) : chance.between(1, 60);
+  const auto count = chance.hit(0.5) ? chance.between(1, 6) : chance.between(1, p.quiet ? 8 : 60);
   for (std::uint64_t i = 0; i < count; ++i) {
     clients::ClientSettings s;
     s.name = "c" + std::to_string(i + 1);
@@ -89,37 +88,53 @@ void draw_clients(Chance& chance, Profile& p) {
   }
 }
 
-}  // namespace
-
-std::string_view name_of(Trouble trouble) {
-  static constexpr std::array<std::string_view, troubles> names{
-      "loss",         "duplicate",    "reorder",     "delay",        "reset",        "slow-peer", "one-way",
-      "two-way",      "broker-crash", "broker-pause", "worker-crash", "worker-pause", "worker-stop",
-      "client-crash", "client-pause", "hang",        "failure",      "late-timer",   "drift",     "operator",
-      "mischief"};
-  return names[static_cast<std::size_t>(trouble)];
-}
-
-Profile draw(std::uint64_t seed) {
-  Chance chance(seed);
-  Profile p;
-  p.seed = seed;
-  p.chaos = chance.between(seconds(20), seconds(80));
-  const auto services = chance.between(1, 3);
-  for (std::uint64_t i = 0; i < services; ++i) p.services.push_back(std::string(1, static_cast<char>('p' + i)));
-  draw_troubles(chance, p);
-  draw_broker(chance, p);
-  draw_workers(chance, p);
-  draw_clients(chance, p);
+void draw_workload(Chance& chance, Profile& p) {
   p.work = chance.hit(0.3) ? chance.between(milliseconds(500), milliseconds(5000))
                            : chance.between(milliseconds(1), milliseconds(200));
   p.calls = chance.between(1, 5);
   p.parallel = chance.between(1, 3);
   p.wait = Milliseconds(chance.hit(0.2) ? chance.between(0, 100) : chance.between(500, 10'000));
   p.delay = chance.hit(0.8) ? chance.between(Duration(50), milliseconds(2)) : chance.between(milliseconds(5), milliseconds(100));
+  p.hold = p.quiet ? chance.between(minutes(1), minutes(20)) : milliseconds(3000);
+  p.outage = p.quiet ? chance.between(seconds(2), minutes(5)) : milliseconds(1500);
   // As many requests as make the event count of a seed about even.
-  p.think = std::max<Duration>(milliseconds(100), p.chaos * static_cast<std::int64_t>(p.clients.size()) / 400);
-  p.calm = seconds(60);
+  const std::int64_t sessions = p.quiet ? 150 : 400;
+  p.think = std::max<Duration>(milliseconds(100), p.chaos * static_cast<std::int64_t>(p.clients.size()) / sessions);
+}
+
+// What a lease, its registration anew, or a term may take at most.
+Duration healing(const Profile& p) {
+  Duration longest = p.broker.lease;
+  for (const auto& plan : p.workers) longest = std::max<Duration>(longest, plan.settings.lease);
+  // A process that ends again and again is started once a minute.
+  return std::max<Duration>(seconds(12), 3 * longest + seconds(10)) + (p.supervised ? seconds(80) : seconds(0));
+}
+
+}  // namespace
+
+Profile draw(std::uint64_t seed, const Cut& cut) {
+  Chance chance(seed);
+  Profile p;
+  p.seed = seed;
+  p.quiet = seed % 7 == 3;
+  p.faultless = seed % 11 == 0;  // what goes wrong there is wrong by itself
+  p.supervised = seed % 4 == 1;
+  p.reference = seed % 3 != 1;
+  p.deep = seed % 5 == 0;
+  p.network = chance.hit(0.5) ? Network::hostile : Network::faithful;
+  p.chaos = p.quiet ? chance.between(minutes(30), minutes(150)) : chance.between(seconds(20), seconds(80));
+  const auto services = chance.between(1, 3);
+  for (std::uint64_t i = 0; i < services; ++i) p.services.push_back(std::string(1, static_cast<char>('p' + i)));
+  draw_troubles(chance, p);
+  draw_broker(chance, p);
+  draw_workers(chance, p);
+  draw_clients(chance, p);
+  draw_workload(chance, p);
+  p.heal = healing(p);
+  p.calm = std::max<Duration>(seconds(60), p.quiet ? 2 * p.heal : Duration(0)) + (p.quiet ? 3 * p.hold : Duration(0));
+  if (p.workers.size() > cut.workers) p.workers.resize(cut.workers);
+  if (p.clients.size() > cut.clients) p.clients.resize(cut.clients);
+  p.chaos = std::min(p.chaos, Duration(cut.chaos));
   return p;
 }
 

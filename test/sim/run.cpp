@@ -3,12 +3,10 @@
 #include "test/sim/run.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <memory>
 #include <vector>
 
-#include "test/sim/mischief.hpp"
-#include "test/sim/parties.hpp"
+#include "test/sim/storm.hpp"
 
 namespace pointsman::sim {
 namespace {
@@ -19,55 +17,69 @@ using std::chrono::seconds;
 
 class Run {
  public:
-  Run(std::uint64_t seed, Story& story)
-      : profile_(draw(seed)), chance_(seed ^ 0x5eed), world_(profile_, chance_.fork()), history_(world_, profile_),
-        stage_{profile_, world_, history_, story} {
-    broker_ = std::make_unique<BrokerParty>(stage_, chance_.fork(), offset(), drift());
+  Run(std::uint64_t seed, Story& story, const Cut& cut)
+      : profile_(draw(seed, cut)), chance_(seed ^ 0x5eed), world_(profile_, chance_.fork(), cut), history_(world_, profile_),
+        storm_(world_, profile_, history_, cast_, chance_.fork()), stage_{profile_, world_, history_, story, storm_} {
+    cast_.broker = std::make_unique<BrokerParty>(stage_, chance_.fork(), offset(), drift());
     for (const auto& plan : profile_.workers)
-      workers_.push_back(std::make_unique<WorkerParty>(stage_, plan, chance_.fork(), offset(), drift()));
+      cast_.workers.push_back(std::make_unique<WorkerParty>(stage_, plan, chance_.fork(), offset(), drift()));
     for (const auto& settings : profile_.clients)
-      clients_.push_back(std::make_unique<ClientParty>(stage_, settings, chance_.fork(), offset(), drift()));
-    eve_ = std::make_unique<Eve>(stage_, chance_.fork());
+      cast_.clients.push_back(std::make_unique<ClientParty>(stage_, settings, chance_.fork(), offset(), drift()));
+    cast_.eve = std::make_unique<Eve>(stage_, chance_.fork());
+    if (profile_.supervised)
+      cast_.supervisor = std::make_unique<SupervisorParty>(stage_, cast_, chance_.fork(), offset(), drift());
   }
 
-  void trouble(std::uint64_t most) {
-    for (Party* party : everybody()) {
-      world_.later(chance_.between(milliseconds(0), milliseconds(party == broker_.get() ? 0 : 500)), [party] {
+  void trouble() {
+    for (Party* party : cast_.everybody()) {
+      if (cast_.supervised(*party)) continue;
+      world_.later(chance_.between(milliseconds(0), milliseconds(party == cast_.broker.get() ? 0 : 500)), [party] {
         if (!party->up()) party->start();
       });
     }
-    plan_troubles();
-    const auto end = world_.now() + profile_.chaos;
-    while (world_.now() < end && (most == 0 || world_.events() < most)) world_.run(std::min(end, world_.now() + seconds(1)));
+    storm_.begin();
+    world_.run(world_.now() + profile_.chaos);
   }
 
-  // No more trouble, no more sessions: everything that is under way has to come to its end.
+  // No more trouble. First everybody finds back, then what is under way comes to its end.
   void calm() {
     world_.quiet();
-    for (auto& client : clients_) client->rest();
-    for (int i = 0; i < 6; ++i) {
-      for (Party* party : everybody())
-        if (!party->up()) party->start();
-      for (auto& worker : workers_) broker_->order(Drain{.worker = worker->name(), .mode = DrainMode::resume});
-      world_.run(world_.now() + seconds(2));
+    for (auto& twin : cast_.twins)
+      if (twin->up()) twin->crash();
+    const auto healed = world_.now() + profile_.heal;
+    while (world_.now() < healed) {
+      for (Party* party : cast_.everybody())
+        if (!party->up() && !cast_.supervised(*party)) party->start();
+      for (auto& worker : cast_.workers)
+        if (cast_.broker->up()) cast_.broker->order(Drain{.worker = worker->name(), .mode = DrainMode::resume});
+      world_.run(std::min(healed, world_.now() + std::max<Duration>(seconds(2), profile_.heal / 6)));
     }
+    registered();
+    agree();
+    for (auto& client : cast_.clients) client->rest();
     world_.run(world_.now() + profile_.calm);
     settled();
     prove();
+    if (profile_.faultless && cast_.broker->counter("syncs") > 0)
+      throw Violation(70, "broker and workers differed, though nothing went wrong");
   }
 
   Outcome outcome() const {
     Outcome o;
-    o.cast = std::to_string(workers_.size()) + " workers, " + std::to_string(clients_.size()) + " clients, " +
+    o.cast = std::string(profile_.quiet ? "quiet, " : "busy, ") + (profile_.network == Network::hostile ? "hostile, " : "faithful, ") +
+             (profile_.supervised ? "supervised, " : "") +
+             std::to_string(cast_.workers.size()) + " workers, " + std::to_string(cast_.clients.size()) + " clients, " +
              std::to_string(profile_.services.size()) + " services; trouble:";
     for (std::size_t i = 0; i < troubles; ++i)
       if (profile_.weight[i] > 0) o.cast += " " + std::string(name_of(static_cast<Trouble>(i)));
+    o.calm = world_.calm();
     o.simulated = world_.now() - Instant(hours(1));
     o.events = world_.events();
     o.grants = history_.grants();
     o.sessions = history_.sessions();
-    for (const auto& client : clients_) o.answered += client->answered();
-    o.troubles_met = world_.counts();
+    for (const auto& client : cast_.clients) o.answered += client->answered();
+    o.met = world_.counts();
+    o.asked = world_.asked();
     return o;
   }
 
@@ -75,115 +87,61 @@ class Run {
   Duration offset() { return chance_.between(seconds(1), seconds(100'000)); }
   double drift() {
     const double most = profile_.of(Trouble::drift) / 1e6;
-    if (most > 0) world_.count(Trouble::drift);
+    if (most > 0) world_.strike(Trouble::drift);
     return 1 + most * (static_cast<double>(chance_.below(2001)) / 1000 - 1);
   }
 
-  std::vector<Party*> everybody() {
-    std::vector<Party*> all{broker_.get()};
-    for (auto& worker : workers_) all.push_back(worker.get());
-    for (auto& client : clients_) all.push_back(client.get());
-    all.push_back(eve_.get());
-    return all;
-  }
-
-  // Calls `act` again and again, as often in an hour as the profile says.
-  void repeat(Trouble trouble, std::function<void()> act) {
-    if (profile_.of(trouble) <= 0) return;
-    const auto mean = Duration(static_cast<std::int64_t>(3.6e9 / profile_.of(trouble)));
-    world_.later(chance_.around(mean), [this, trouble, act] {
-      if (world_.calm()) return;
-      act();
-      repeat(trouble, act);
-    });
-  }
-
-  void crash(Trouble trouble, Party& party) {
-    if (!party.up()) return;
-    world_.count(trouble);
-    party.crash();
-    world_.later(chance_.between(milliseconds(10), milliseconds(8000)), [&party] {
-      if (!party.up()) party.start();
-    });
-  }
-
-  void pause(Trouble trouble, Party& party) {
-    world_.count(trouble);
-    world_.pause(party, chance_.around(milliseconds(1500)));
-  }
-
-  WorkerParty& some_worker() { return *workers_[chance_.below(workers_.size())]; }
-  ClientParty& some_client() { return *clients_[chance_.below(clients_.size())]; }
-
-  void part(Trouble trouble, bool both) {
-    world_.count(trouble);
-    Party& broker = *broker_;
-    Party& worker = some_worker();
-    Party& client = some_client();
-    const auto time = chance_.around(milliseconds(3000));
-    switch (chance_.below(7)) {
-      case 0: return world_.part(broker, &worker, both, time);
-      case 1: return world_.part(worker, &broker, both, time);
-      case 2: return world_.part(broker, &client, both, time);
-      case 3: return world_.part(client, &broker, both, time);
-      case 4: return world_.part(client, &worker, both, time);
-      case 5: return world_.part(worker, &client, both, time);
-      default: return world_.part(broker, nullptr, both, time);
+  // One that had been told to leave may have just come back.
+  void registered() {
+    std::string differ;
+    for (int i = 0; i < 20; ++i) {
+      differ = unregistered();
+      if (differ.empty()) return;
+      world_.run(world_.now() + seconds(1));
     }
+    throw Violation(33, differ + " in calm");
   }
 
-  void operate() {
-    world_.count(Trouble::operator_);
-    if (!broker_->up()) return;
-    if (chance_.hit(0.4)) {
-      broker_->order(Configure{.service = chance_.pick(profile_.services),
-                               .policy = static_cast<Policy>(chance_.below(static_cast<std::uint64_t>(Policy::count_)))});
-    } else {
-      broker_->order(Drain{.worker = some_worker().name(), .mode = static_cast<DrainMode>(chance_.below(4))});
+  std::string unregistered() {
+    if (!cast_.broker->up()) return "the broker is not up";
+    const auto lists = cast_.broker->inspect();
+    for (const auto& worker : cast_.workers) {
+      const auto row = std::find_if(lists.workers.begin(), lists.workers.end(),
+                                    [&](const auto& r) { return r.worker == worker->name(); });
+      if (!worker->up()) return worker->name() + " is not up";
+      if (row == lists.workers.end()) return worker->name() + " is not registered";
+      if (row->lease != worker->lease()) return worker->name() + " and the broker differ in its lease";
     }
+    return {};
   }
 
-  void plan_troubles() {
-    repeat(Trouble::reset, [this] { world_.reset_one(); });
-    repeat(Trouble::slow_peer, [this] { world_.slow_one(); });
-    repeat(Trouble::one_way, [this] { part(Trouble::one_way, false); });
-    repeat(Trouble::two_way, [this] { part(Trouble::two_way, true); });
-    repeat(Trouble::broker_crash, [this] { crash(Trouble::broker_crash, *broker_); });
-    repeat(Trouble::broker_pause, [this] { pause(Trouble::broker_pause, *broker_); });
-    repeat(Trouble::worker_crash, [this] { crash(Trouble::worker_crash, some_worker()); });
-    repeat(Trouble::worker_pause, [this] { pause(Trouble::worker_pause, some_worker()); });
-    repeat(Trouble::worker_stop, [this] {
-      auto& worker = some_worker();
-      if (!worker.up()) return;
-      world_.count(Trouble::worker_stop);
-      worker.stop(chance_.hit(0.3));
-    });
-    repeat(Trouble::client_crash, [this] { crash(Trouble::client_crash, some_client()); });
-    repeat(Trouble::client_pause, [this] { pause(Trouble::client_pause, some_client()); });
-    repeat(Trouble::operator_, [this] { operate(); });
-    repeat(Trouble::mischief, [this] {
-      world_.count(Trouble::mischief);
-      if (eve_->up()) eve_->misbehave();
-    });
+  // While the work goes on: at one moment of a few seconds both sides hold the same sessions.
+  void agree() {
+    std::string differ;
+    for (int i = 0; i < 200; ++i) {
+      differ = cast_.broker->difference(cast_.workers);
+      if (differ.empty()) return;
+      world_.run(world_.now() + milliseconds(107));
+    }
+    // Too busy to find such a moment, unless it is one worker that differs for good: that comes out when work is over.
+    if (profile_.quiet) throw Violation(28, differ);
   }
 
   void settled() {
-    const auto lists = broker_->inspect();
-    history_.inspected(lists.workers, lists.sessions, lists.waiting);
-    if (!lists.waiting.empty()) throw Violation("request " + lists.waiting.front().id + " still waits in calm");
-    for (const auto& client : clients_)
-      if (!client->idle()) throw Violation(client->outstanding() + " in calm");
-    for (const auto& worker : workers_) {
-      if (!worker->up()) throw Violation(worker->name() + " is not up in calm");
+    const auto lists = cast_.broker->inspect();
+    history_.inspected(lists);
+    if (!lists.waiting.empty()) throw Violation(30, "request " + lists.waiting.front().id + " still waits in calm");
+    for (const auto& client : cast_.clients)
+      if (!client->idle()) throw Violation(65, client->outstanding() + " in calm");
+    registered();
+    for (const auto& worker : cast_.workers) {
       const auto row = std::find_if(lists.workers.begin(), lists.workers.end(),
                                     [&](const auto& r) { return r.worker == worker->name(); });
-      if (row == lists.workers.end()) throw Violation(worker->name() + " is not registered in calm");
-      if (row->state != State::alive) throw Violation(worker->name() + " is not alive in calm: " + row->why);
-      if (row->lease != worker->lease()) throw Violation(worker->name() + " and the broker differ in its lease");
+      if (row->state != State::alive) throw Violation(33, worker->name() + " is not alive in calm: " + row->why);
       if (row->used != worker->held())
-        throw Violation(worker->name() + " holds " + std::to_string(worker->held()) + " sessions in calm, the broker counts " +
-                        std::to_string(row->used));
-      if (row->used != 0) throw Violation(worker->name() + " holds sessions in calm that no client has");
+        throw Violation(28, worker->name() + " holds " + std::to_string(worker->held()) + " sessions in calm, the broker counts " +
+                                std::to_string(row->used));
+      if (row->used != 0) throw Violation(65, worker->name() + " holds sessions in calm that no client has");
     }
   }
 
@@ -196,10 +154,10 @@ class Run {
         for (const auto& offer : plan.settings.offers)
           if (offer.service == service) offered = true, own = own || plan.settings.direct == Direct::own;
       if (!offered || own) continue;
-      for (auto& client : clients_) {
+      for (auto& client : cast_.clients) {
         client->prove(service);
         for (int i = 0; i < 600 && !client->proved(); ++i) world_.run(world_.now() + milliseconds(100));
-        if (!client->proved()) throw Violation(client->name() + " is not served in calm");
+        if (!client->proved()) throw Violation(66, client->name() + " is not served in calm");
       }
     }
   }
@@ -208,26 +166,27 @@ class Run {
   Chance chance_;
   World world_;
   History history_;
+  Cast cast_;
+  Storm storm_;
   Stage stage_;
-  std::unique_ptr<BrokerParty> broker_;
-  std::vector<std::unique_ptr<WorkerParty>> workers_;
-  std::vector<std::unique_ptr<ClientParty>> clients_;
-  std::unique_ptr<Eve> eve_;
 };
 
 }  // namespace
 
-Outcome run(std::uint64_t seed, Story& story, std::uint64_t most) {
-  Run run(seed, story);
+Outcome run(std::uint64_t seed, Story& story, const Cut& cut) {
+  Run run(seed, story, cut);
   std::optional<std::string> violation;
+  int invariant = 0;
   try {
-    run.trouble(most);
+    run.trouble();
     run.calm();
   } catch (const Violation& v) {
     violation = v.what();
+    invariant = v.invariant;
   }
   auto outcome = run.outcome();
   outcome.violation = std::move(violation);
+  outcome.invariant = invariant;
   return outcome;
 }
 

@@ -14,9 +14,9 @@ void Story::tell(Instant now, const std::string& who, std::string_view what) {
   if (hashing_)
     for (const char c : line) hash_ = (hash_ ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
   if (telling_ == Telling::all) std::cout << line << "\n";
-  if (telling_ != Telling::last) return;
-  last_.push_back(std::move(line));
-  if (last_.size() > kept) last_.pop_front();
+  if (telling_ != Telling::last && telling_ != Telling::kept) return;
+  lines_.push_back(std::move(line));
+  if (lines_.size() > (telling_ == Telling::last ? last : most)) lines_.pop_front();
 }
 
 }  // namespace pointsman::sim

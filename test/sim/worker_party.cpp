@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "test/sim/parties.hpp"
+#include "test/sim/storm.hpp"
 #include "test/sim/telling.hpp"
 
 namespace pointsman::sim {
@@ -15,8 +16,16 @@ const Address to_broker{Door::broker, Codec::msgpack, 0, {}};
 
 }  // namespace
 
-WorkerParty::WorkerParty(Stage& stage, const WorkerPlan& plan, Chance chance, Duration offset, double drift)
-    : Party(stage.world, plan.settings.name, offset, drift), stage_(stage), plan_(plan), chance_(chance) {}
+WorkerParty::WorkerParty(Stage& stage, const WorkerPlan& plan, Chance chance, Duration offset, double drift,
+                         std::string other)
+    : Party(stage.world, Role::worker, plan.settings.name + other, offset, drift), stage_(stage), plan_(plan), chance_(chance) {}
+
+std::unique_ptr<WorkerParty> WorkerParty::another(std::string other) {
+  auto plan = plan_;
+  plan.settings.seed = chance_.next();
+  plan.moves = true;
+  return std::make_unique<WorkerParty>(stage_, plan, chance_.fork(), std::chrono::seconds(chance_.between(1, 1000)), 1, std::move(other));
+}
 
 void WorkerParty::start() {
   up_ = true;
@@ -28,7 +37,7 @@ void WorkerParty::start() {
   settings.endpoint = endpoint_;
   core_ = std::make_unique<workers::WorkerCore>(settings);
   lease_ = 0;
-  late_ = {};
+  late_ = asleep_ = {};
   done_ = false;
   if (plan_.settings.direct == Direct::pointsman) world_.listen(endpoint_, *this, Door::direct);
   world_.dial(*this, to_broker, workers_door);
@@ -43,6 +52,7 @@ void WorkerParty::crash() {
   world_.hang_up_all(*this);
   open_.clear();
   running_.clear();
+  lease_ = 0;
   core_.reset();
   if (stage_.story.wanted()) stage_.story.tell(world_.now(), name(), "crashes");
 }
@@ -57,32 +67,61 @@ void WorkerParty::arrive(Incoming incoming) {
 
 void WorkerParty::step(workers::Event event) {
   const auto life = life_;
-  const auto actions = step_core<workers::Actions>(world_, stage_.story, *this, *core_, std::move(event));
-  for (const auto& action : actions) {
+  const auto actions = step_core<workers::Actions>(world_, stage_.story, *this, *core_, std::move(event), check_now());
+  for (std::size_t i = 0; i < actions.size(); ++i) {
+    if (cut_here(i, actions.size())) return stage_.storm.dies(*this);
+    std::visit([this](const auto& a) { act(a); }, actions[i]);
     if (life != life_) return;
-    std::visit([this](const auto& a) { act(a); }, action);
   }
-  if (done_) {
-    // The process ends, and is started again some time later.
-    crash();
-    world_.later(chance_.between(milliseconds(100), milliseconds(5000)), [this] {
-      if (!up_) start();
-    });
-    return;
-  }
-  if (open_.size() > plan_.settings.slots && plan_.settings.direct == Direct::pointsman)
-    throw Violation(name() + " holds more sessions than it has slots");
+  // The process ends, and is started again some time later.
+  if (done_) return stage_.storm.dies(*this, 0);
+  check();
   world_.rearm(*this);
 }
 
+void WorkerParty::check() {
+  if (plan_.settings.direct != Direct::pointsman) return;
+  if (open_.size() > plan_.settings.slots) throw Violation(24, name() + " holds more sessions than it has slots");
+  for (const auto& offer : plan_.settings.offers) {
+    const auto of = std::count_if(open_.begin(), open_.end(), [&](const auto& o) { return o.second == offer.service; });
+    if (offer.slots > 0 && static_cast<std::uint64_t>(of) > offer.slots)
+      throw Violation(24, name() + " holds more sessions of " + offer.service + " than it has slots for it");
+  }
+}
+
+// What it says of itself is wrong: figures, events of others, and such that come after a gap.
+void WorkerParty::lie() {
+  if (!up_ || lease_ == 0) return;
+  const auto any = chance_.between(1, 1000);
+  switch (chance_.below(3)) {
+    case 0:
+      return world_.send(*this, {to_broker, Heartbeat{.lease = lease_, .used = any, .digest = any, .reported = any % 3, .progress = any}, {}});
+    case 1:
+      return world_.send(*this, {to_broker, Report{.lease = lease_, .first = 100'000 + any, .events = {{.session = any, .closed = true}}}, {}});
+    default: {
+      std::vector<SessionEvent> events;
+      for (const auto& [session, service] : open_) events.push_back({.session = session, .closed = true});
+      if (events.empty()) return;
+      return world_.send(*this, {to_broker, Report{.lease = lease_, .first = 100'000 + any, .events = events}, {}});
+    }
+  }
+}
+
+// By how much its clock may differ from the broker's over the longest time that it counts by it.
+Duration WorkerParty::skew() const {
+  const double drift = 2 * stage_.profile.of(Trouble::drift) / 1e6;
+  const auto longest = 2 * stage_.profile.heal + std::chrono::minutes(2);
+  return milliseconds(2) + std::chrono::duration_cast<Duration>(longest * drift);
+}
+
 void WorkerParty::act(const workers::SessionBegan& a) {
-  if (!open_.insert(a.session).second) throw Violation(name() + " begins session " + std::to_string(a.session) + " twice");
+  if (!open_.emplace(a.session, a.service).second) throw Violation(21, name() + " begins session " + std::to_string(a.session) + " twice");
   // Its clock may have drifted since the message by which it knows the broker's.
-  stage_.history.began(name(), lease_, a.session, a.service, a.client, late_ + milliseconds(50));
+  stage_.history.began(plan_.settings.name, lease_, a.session, a.service, a.client, late_ + skew(), asleep_);
 }
 
 void WorkerParty::act(const workers::SessionOver& a) {
-  if (open_.erase(a.session) == 0) throw Violation(name() + " ends session " + std::to_string(a.session) + ", which it has not");
+  if (open_.erase(a.session) == 0) throw Violation(60, name() + " ends session " + std::to_string(a.session) + ", which it has not");
 }
 
 void WorkerParty::act(const workers::Reconnect&) {
@@ -94,11 +133,11 @@ void WorkerParty::act(const workers::Done&) { done_ = true; }
 
 void WorkerParty::act(const workers::Serve& call) {
   const auto what = std::to_string(call.session) + "/" + std::to_string(call.number);
-  if (!open_.contains(call.session)) throw Violation(name() + " serves call " + what + " of no session");
+  if (!open_.contains(call.session)) throw Violation(64, name() + " serves call " + what + " of no session");
   for (const auto& [session, number] : running_)
-    if (session == call.session) throw Violation(name() + " serves call " + what + " beside another one of that session");
+    if (session == call.session) throw Violation(64, name() + " serves call " + what + " beside another one of that session");
   running_.insert({call.session, call.number});
-  if (call.payload.size() != 2) throw Violation("call " + what + " lost its payload on the way");
+  if (call.payload.size() != 2) throw Violation(62, "call " + what + " lost its payload on the way");
   stage_.history.served(call.payload[0].str(), std::stoull(call.payload[1].str()));
   if (world_.hit(Trouble::hang)) return;  // until it is abandoned
   const auto parts = chance_.hit(0.7) ? 1 : chance_.between(2, 5);

@@ -1,41 +1,39 @@
-// The world of a simulation: virtual time, processes with clocks of their own, and a network that loses, repeats,
-// delays and breaks.
+// The world of a simulation: virtual time, and processes with clocks of their own that live, die and stand still.
 //
-// A connection is dialled by one party and accepted by another, as with ZeroMQ: the dialler never notices that it broke,
-// the acceptor sees a new handle each time. Messages keep their order on a connection unless the seed says otherwise.
+// The network is its other half (network.cpp): a connection is dialled by one party and accepted by another, as with
+// ZeroMQ: the dialler never notices that it broke, the acceptor sees a new handle each time. Messages keep their order
+// on a connection, and a break loses a suffix of them, unless the seed's network is a hostile one.
 
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
-#include <queue>
-#include <stdexcept>
+#include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "protocol/machine.hpp"
 #include "test/sim/chance.hpp"
+#include "test/sim/invariants.hpp"
 #include "test/sim/profile.hpp"
 
 namespace pointsman::sim {
-
-// An invariant does not hold; what() says which and of whom.
-struct Violation : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 using Incoming = std::variant<Received, Garbled, Gone>;
 
 class World;
 
+enum class Role : std::uint8_t { broker, worker, client, stranger };
+
 // A process: it lives, dies, comes back, and can be stopped for a while.
 class Party {
  public:
-  Party(World& world, std::string name, Duration offset, double drift)
-      : world_(world), name_(std::move(name)), offset_(offset), drift_(drift) {}
+  Party(World& world, Role role, std::string name, Duration offset, double drift);
   virtual ~Party() = default;
   Party(const Party&) = delete;
   Party& operator=(const Party&) = delete;
@@ -46,6 +44,7 @@ class Party {
   virtual void elapse() = 0;
   virtual Instant deadline() const = 0;  // on its own clock
 
+  Role role() const { return role_; }
   const std::string& name() const { return name_; }
   bool up() const { return up_; }
   std::uint64_t life() const { return life_; }
@@ -53,35 +52,52 @@ class Party {
   Instant local(Instant global) const;
   Instant global(Instant local) const;
 
+  // In its next step that says something it dies after a part of it.
+  void cut() { cut_ = true; }
+  // True if it dies now, before its action `index` of `count`; asked for each.
+  bool cut_here(std::size_t index, std::size_t count);
+
  protected:
   World& world_;
   bool up_ = false;
   std::uint64_t life_ = 0;  // counts its starts and ends
 
+  // Whether to check everything after this step: the expensive checks are made after every one of some seeds and a
+  // sample of others.
+  bool check_now();
+
  private:
   friend class World;
+  Role role_;
   std::string name_;
   Duration offset_;
   double drift_;  // 1 +- some millionths
+  Duration grain_{0};  // its timers come at multiples of this; 0: at any time
   Instant paused_until_{};
+  Instant asleep_until_{};  // its clock stands still, too
+  Instant slow_until_{};
+  Duration turn_{0};  // each turn takes so long, until then
+  bool cut_ = false;
+  std::uint64_t steps_ = 0;
   std::uint64_t alarm_ = 0;  // the one that counts
   Instant alarm_at_ = never;
   int turns_ = 0;  // alarms at one moment
   Instant turned_;
+  std::map<std::pair<Door, std::uint64_t>, std::uint64_t> dialled_;  // connections, by what it calls them
 };
 
 class World {
  public:
-  World(const Profile& profile, Chance chance);
+  World(const Profile& profile, Chance chance, const Cut& cut);
 
   Instant now() const { return now_; }
-  bool idle() const { return due_.empty(); }
   std::uint64_t events() const { return events_; }
   void run(Instant until);  // to the end of that time
 
   // Does `act` after `delay` in this life of `party` (it dies with it, and waits while it is paused).
   void later(Party& party, Duration delay, std::function<void()> act);
   void later(Duration delay, std::function<void()> act);
+  void rearm(Party& party);  // after each of its steps
 
   // The network. `endpoint` may be listened on later, or by another one later.
   void listen(const std::string& endpoint, Party& party, Door door);
@@ -90,24 +106,39 @@ class World {
   void hang_up(Party& party, const Address& at);
   void hang_up_all(Party& party);
   void send(Party& party, const Send& action);
-  void rearm(Party& party);  // after each of its steps
   std::string name_of(const Party& party, const Address& at) const;  // of who is at the other end
 
-  // Trouble.
+  // Trouble of processes.
   void pause(Party& party, Duration duration);
-  void part(Party& a, Party* b, bool both, Duration duration);
+  void suspend(Party& party, Duration duration);  // its clock stands still, too
+  void jump(Party& party, Duration ahead);
+  void slow(Party& party, Duration turn, Duration duration);
+  void coarse(Party& party, Duration grain) { party.grain_ = grain; }
+  bool paused(const Party& party) const { return party.paused_until_ > now_; }
+
+  // Trouble of the network. It begins after `delay`.
+  void part(Party& a, Party* b, bool both, Duration delay, Duration duration);
+  void bridge(Duration duration);
+  void hold(Party& party, const Address& at, Instant until);  // what it sends arrives then
   void reset_one();
+  void reset_all();
+  void half_open_one();
+  void burst_one();
   void slow_one();
-  void quiet();  // heals everything, for good
+
+  void quiet();  // heals everything and wakes everybody, for good
   bool calm() const { return calm_; }
-  void count(Trouble trouble) { ++counts_[static_cast<std::size_t>(trouble)]; }
-  const std::array<std::uint64_t, troubles>& counts() const { return counts_; }
-  double of(Trouble trouble) const { return calm_ ? 0 : profile_.of(trouble); }
+  const Profile& profile() const { return profile_; }
+
+  // Whether trouble strikes: by its likelihood, or (strike) because its time has come. Counts it.
   bool hit(Trouble trouble);
+  bool strike(Trouble trouble);
+  bool session();  // whether a client may begin one: they are counted as trouble is
+  const std::array<std::uint64_t, troubles>& counts() const { return counts_; }
+  const std::array<std::uint64_t, troubles + 1>& asked() const { return asked_; }
 
   // How old what a party has just got was; valid in arrive().
   Duration age() const { return age_; }
-  std::uint64_t lost_to_nobody() const { return nobody_; }
 
  private:
   struct Due {
@@ -119,6 +150,16 @@ class World {
     std::function<void()> act;
     bool operator<(const Due& other) const { return at != other.at ? at > other.at : order > other.order; }
   };
+  struct Letter {
+    std::uint64_t line;
+    std::uint64_t broken;
+    std::uint64_t peer;
+    int way;
+    Instant sent;
+    std::variant<Message, Fault> body;
+    Payload payload;
+    Instant until{};  // waits until then for somebody who listens
+  };
   struct Line {  // a connection
     std::uint64_t id;
     Party* dialler;
@@ -127,42 +168,47 @@ class World {
     std::uint64_t peer;  // as the acceptor calls it
     Codec codec;
     std::string envelope;
+    Chance chance;
     std::array<Instant, 2> clear{};    // arrival of the newest message, each way: 0 is towards the acceptor
     std::array<Instant, 2> survive{};  // what was sent before the last break arrives until then
+    Instant dark{};                    // swallows everything until then
     std::uint64_t broken = 0;
+    std::deque<Letter> queue;          // towards an acceptor that is not there
   };
   struct Listener {
     Party* party;
     Door door;
   };
   struct Parting {
-    Party* a;
+    Party* a;  // null: clients and workers are parted
     Party* b;  // null: everybody
     bool both;
     bool drops;  // else it is only held up
+    Instant from;
     Instant until;
   };
-  struct Letter {
-    std::uint64_t line;
-    std::uint64_t broken;
-    std::uint64_t peer;
-    int way;
-    Instant sent;
-    Message message;
-    Payload payload;
-    int tries = 0;
-  };
-
   void push(Instant at, Party* party, std::function<void()> act, bool alarm = false);
+  void turn(Party* party, const std::function<void()>& act);
+  bool allowed(std::size_t kind);
   void post(Line& line, int way, Message message, Payload payload);
   void deliver(Letter letter);
+  void flush(std::uint64_t id);
+  void hand_over(Line& line, Letter letter, Party& to);
+  void wake_all();
   void break_line(Line& line);
+  void darken(Line& line, Duration duration);
+  void tell_gone(Line& line, std::uint64_t peer, Duration mean);
+  Line* some_line();
   Party* acceptor(const Line& line) const;
-  Line* line_of(const Party& party, const Address& at, int& way);
+  const Line* line_of(const Party& party, const Address& at, int& way) const;
   Instant held_up(const Party& from, const Party& to, bool& drops) const;
-  void through_codec(Message& message, Codec codec);
+  std::variant<Message, Fault> garbled(const Message& message, Line& line);
 
+  friend class Party;
   const Profile& profile_;
+  const Cut& cut_;
+  std::vector<Party*> parties_;
+  std::vector<Chance> chances_;  // a kind of trouble each, so that leaving one out changes the others little
   Chance chance_;
   Instant now_{std::chrono::hours(1)};
   bool calm_ = false;
@@ -170,15 +216,14 @@ class World {
   std::uint64_t events_ = 0;
   std::uint64_t last_line_ = 0;
   std::uint64_t last_peer_ = 100;
-  std::uint64_t nobody_ = 0;
   Duration age_{};
-  std::priority_queue<Due> due_;
+  std::vector<Due> due_;  // a heap
   std::map<std::uint64_t, Line> lines_;
   std::map<std::string, Listener> listeners_;
-  std::map<std::pair<std::string, std::pair<int, std::uint64_t>>, std::uint64_t> dialled_;  // by party, door and peer
-  std::map<std::uint64_t, std::uint64_t> accepted_;                                         // by peer
+  std::map<std::uint64_t, std::uint64_t> accepted_;  // lines, by peer
   std::vector<Parting> partings_;
   std::array<std::uint64_t, troubles> counts_{};
+  std::array<std::uint64_t, troubles + 1> asked_{};  // counts_ and what was left out; then sessions
 };
 
 }  // namespace pointsman::sim
