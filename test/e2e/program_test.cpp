@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Words = std::vector<std::string>;
+using Arguments = std::vector<std::string>;
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -35,8 +35,8 @@ std::string lines(int count) {
 // A broker and workers of this test alone.
 class House {
  public:
-  explicit House(const Words& broker_options = {}) {
-    Words words{pointsman_program(), "broker", "--clients", clients, "--workers", workers};
+  explicit House(const Arguments& broker_options = {}) {
+    Arguments words{pointsman_program(), "broker", "--clients", clients, "--workers", workers};
     words.insert(words.end(), broker_options.begin(), broker_options.end());
     broker.emplace(words, surroundings());
     REQUIRE_MESSAGE(broker->wait_for_line("ready clients=", 20s), broker->err());
@@ -47,8 +47,8 @@ class House {
   }
 
   // pointsman worker …, ready.
-  Process& worker(const Words& options) {
-    Words words{pointsman_program(), "worker"};
+  Process& worker(const Arguments& options) {
+    Arguments words{pointsman_program(), "worker"};
     words.insert(words.end(), options.begin(), options.end());
     Process& started = fleet.emplace_back(words, surroundings());
     REQUIRE_MESSAGE(started.wait_for_line("ready worker=", 20s), started.err());
@@ -56,8 +56,8 @@ class House {
   }
 
   // pointsman …, to its end.
-  Result pointsman(const Words& options, std::string input = {}) const {
-    Words words{pointsman_program()};
+  Result pointsman(const Arguments& options, std::string input = {}) const {
+    Arguments words{pointsman_program()};
     words.insert(words.end(), options.begin(), options.end());
     return run(words, surroundings(std::move(input)));
   }
@@ -76,8 +76,8 @@ class House {
 };
 
 // Without a broker.
-Result alone(const Words& options, const Words& environment = {}) {
-  Words words{pointsman_program()};
+Result alone(const Arguments& options, const Arguments& environment = {}) {
+  Arguments words{pointsman_program()};
   words.insert(words.end(), options.begin(), options.end());
   return run(words, {.environment = environment});
 }
@@ -142,7 +142,7 @@ TEST_CASE("e2e program: exit code 2 for what is written wrong, and what was mean
 }
 
 TEST_CASE("e2e program: a command without dashes in front of it is asked for them") {
-  for (const Words& words : {Words{"worker", "--service", "x", "gzip", "-c"}, Words{"run", "x", "true"}}) {
+  for (const Arguments& words : {Arguments{"worker", "--service", "x", "gzip", "-c"}, Arguments{"run", "x", "true"}}) {
     const auto result = alone(words);
     CHECK(result.code == 2);
     CHECK(has(result.err, "put `--` in front of it"));
@@ -152,10 +152,10 @@ TEST_CASE("e2e program: a command without dashes in front of it is asked for the
 TEST_CASE("e2e program: exit code 3 when there is no broker") {
   TemporaryFolder folder;
   const std::string nobody = "ipc://" + folder.path() + "/nobody";
-  for (const Words& words : {Words{"ls"}, Words{"call", "x", "y"}, Words{"run", "x", "--", "true"}, Words{"status"},
-                             Words{"watch"}, Words{"drain", "w"}}) {
+  for (const Arguments& words : {Arguments{"ls"}, Arguments{"call", "x", "y"}, Arguments{"run", "x", "--", "true"}, Arguments{"status"},
+                             Arguments{"watch"}, Arguments{"drain", "w"}}) {
     CAPTURE(words.front());
-    Words full{"--broker", nobody, "--json"};
+    Arguments full{"--broker", nobody, "--json"};
     full.insert(full.end(), words.begin(), words.end());
     const auto result = alone(full, {"POINTSMAN_TIMEOUT=1s"});
     CHECK_MESSAGE(result.code == 3, result.err);
@@ -217,7 +217,7 @@ TEST_CASE("e2e program: exit code 124 when the answer or the whole takes too lon
 TEST_CASE("e2e program: exit code 125 when pointsman cannot do its part") {
   House house;
   CHECK(house.pointsman({"broker", "--clients", house.clients, "--workers", house.workers}).code == 125);
-  Words words{"sh", "-c", pointsman_program() + " status >/dev/full"};
+  Arguments words{"sh", "-c", pointsman_program() + " status >/dev/full"};
   CHECK(run(words, house.surroundings()).code == 125);
 }
 
@@ -291,7 +291,7 @@ TEST_CASE("e2e program: a reader that goes away ends the writer quietly") {
   House house;
   house.worker({"--service", "x", "--", "cat"});
   for (const char* command : {"call x -n 100000 hello", "call x -n 100000 --separate --json hello", "watch"}) {
-    const Words words{"bash", "-c",
+    const Arguments words{"bash", "-c",
                       pointsman_program() + " " + command + " | head -c 100 >/dev/null; echo ${PIPESTATUS[0]}"};
     Process pipeline(words, house.surroundings());
     // Something has to happen for a watcher to notice.
@@ -307,7 +307,7 @@ TEST_CASE("e2e program: a reader that goes away ends the writer quietly") {
 TEST_CASE("e2e program: many requests go over several sessions and come back in order") {
   House house;
   house.worker({"--service", "count", "--slots", "4", "--", "wc", "-l"});
-  Words words{"call", "count", "-c", "4"};
+  Arguments words{"call", "count", "-c", "4"};
   for (int i = 0; i < 20; ++i) {
     const std::string file = house.folder.path() + "/" + std::to_string(i);
     std::ofstream(file) << lines(i);
@@ -361,7 +361,7 @@ TEST_CASE("e2e program: every listing and answer is JSON on demand, and complete
   REQUIRE(holder.wait_for_line("held", 20s));
   Process waiter({pointsman_program(), "call", "later", "--absent", "--wait", "60s"}, house.surroundings());
   REQUIRE(eventually([&] { return has(house.pointsman({"ls", "waiting"}).out, "later"); }));
-  const auto json = [&](Words words) {
+  const auto json = [&](Arguments words) {
     words.push_back("--json");
     const auto result = house.pointsman(words);
     CHECK_MESSAGE(result.code == 0, result.err);
@@ -492,11 +492,11 @@ TEST_CASE("e2e program: the configuration file is read, and its mistakes are sho
 }
 
 TEST_CASE("e2e program: every level has a help with examples, and the topics are there") {
-  for (const Words& words :
-       {Words{}, Words{"broker"}, Words{"worker"}, Words{"call"}, Words{"run"}, Words{"ls"}, Words{"top"},
-        Words{"explain"}, Words{"drain"}, Words{"watch"}, Words{"service"}, Words{"status"}, Words{"config"},
-        Words{"config", "check"}, Words{"config", "show"}, Words{"help"}}) {
-    Words full = words;
+  for (const Arguments& words :
+       {Arguments{}, Arguments{"broker"}, Arguments{"worker"}, Arguments{"call"}, Arguments{"run"}, Arguments{"ls"}, Arguments{"top"},
+        Arguments{"explain"}, Arguments{"drain"}, Arguments{"watch"}, Arguments{"service"}, Arguments{"status"}, Arguments{"config"},
+        Arguments{"config", "check"}, Arguments{"config", "show"}, Arguments{"help"}}) {
+    Arguments full = words;
     full.emplace_back("--help");
     const auto help = alone(full);
     CHECK(help.code == 0);
