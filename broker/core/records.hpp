@@ -115,6 +115,7 @@ struct Asked {
   bool updates = false;
   Stage stage = Stage::waiting;
   Code ending = Code::ended;  // how it ended
+  bool released = false;      // its session is not wanted any more
   Service* service = nullptr; // while it waits
   std::string service_name;
   std::uint64_t priority = 0;

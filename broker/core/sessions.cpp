@@ -55,6 +55,7 @@ void Broker::detach(Session& session) {
 void Broker::release(Session& session) {
   Worker& worker = *session.worker;
   session.released = true;
+  if (session.asked) session.asked->released = true;
   if (!worker.releasing.contains(session)) worker.releasing.append(session);
   send(worker.address, Release{.session = session.id});
 }
@@ -266,8 +267,9 @@ void Broker::adopt_request(Session& session) {
     unqueue(*known);
     bind(*known, session, "its worker held it before this broker knew");
     send_grant(*known);
-  } else if (!session.open) {
-    // The request was answered otherwise meanwhile, or is for another service; and nobody has come for this one.
+  } else if (!session.open || known->released) {
+    // The request was answered otherwise meanwhile, or is for another service, and nobody has come for this one; or its
+    // client has let it go.
     release(session);
   }
 }
