@@ -17,8 +17,10 @@
 #include <vector>
 
 #include "broker/audit_log.hpp"
+#include "broker/bounds.hpp"
 #include "broker/core/broker.hpp"
 #include "broker/keyring.hpp"
+#include "broker/newcomers.hpp"
 #include "broker/selftest.hpp"
 #include "protocol/notice.hpp"
 #include "protocol/trace.hpp"
@@ -28,6 +30,7 @@ namespace pointsman::broker {
 
 namespace {
 
+constexpr Duration weigh_every = std::chrono::milliseconds(100);
 constexpr int drain_turns = 64;                                  // turns in a row before time gets its say
 constexpr Duration look_every = std::chrono::milliseconds(500);  // at the file of allowed keys
 constexpr Duration refusals_every = std::chrono::seconds(1);     // are counted, and the first few told
@@ -78,15 +81,16 @@ class Shell {
  public:
   explicit Shell(const ShellOptions& options) : options_(options), core_(core_options(options)) {
     if (!options.key.empty()) lock(options);
-    clients_ = transport_.listen(Door::clients, options.clients, {}, options.insecure,
+    clients_ = transport_.listen(Door::clients, options.clients, links_of(options), options.insecure,
                                  {.own = own_, .roles = {Role::client, Role::peer, Role::admin}});
-    workers_ = transport_.listen(Door::workers, options.workers, {}, options.insecure,
+    workers_ = transport_.listen(Door::workers, options.workers, links_of(options), options.insecure,
                                  {.own = own_, .roles = {Role::worker, Role::peer}});
     if (own_) {
       for (const std::string& endpoint : {clients_, workers_})
         strangers_.push_back(test_lock(endpoint, own_->key));
     }
     transport_.watch(signals_.descriptor(), [this] { signalled(); });
+    newcomers_.emplace(transport_, options.connections_max);
   }
 
   void run() {
@@ -96,11 +100,20 @@ class Shell {
       std::printf("ready clients=%s workers=%s%s\n", clients_.c_str(), workers_.c_str(), key.c_str());
       std::fflush(stdout);
     }
+    const MemoryBound bound = memory_bound(options_);
+    say("memory is bounded by " + in_bytes(bound.total()) + ": " + in_bytes(bound.records) + " of records, " +
+        in_bytes(bound.links) + " of links; see pointsman broker --bounds");
     while (!over()) {
       const auto take = [this](Incoming&& incoming) { taken(std::move(incoming)); };
-      bool more = transport_.turn(std::min({core_.deadline(), stop_at_, look_at_, notice_.due()}), take);
+      bool more = transport_.turn(std::min({core_.deadline(), stop_at_, look_at_, weigh_at_, newcomers_->due(), notice_.due()}), take);
       for (int i = 0; more && i < drain_turns; ++i) more = transport_.turn(Instant{}, take);
       if (look_at_ <= now()) look(false);
+      if (weigh_at_ <= now()) weigh();
+      if (newcomers_->due() <= now() && newcomers_->look(now())) {
+        say(newcomers_->held() ? "full: with " + std::to_string(newcomers_->most()) +
+                                     " descriptors open newcomers have to wait; raise `ulimit -n` or connections_max"
+                               : "newcomers are let in again");
+      }
       if (core_.deadline() <= now()) step(Elapsed{});
       notice_.tick(now());
     }
@@ -136,6 +149,17 @@ class Shell {
     step(Allowed{keyring_->keys()});
     transport_.allow(keyring_->keys());
     say("allowed keys: " + std::to_string(keyring_->keys()->list().size()) + " are in force now");
+  }
+
+  // Looks how much memory the process has. At twice the limit refusing newcomers has not helped: somebody who comes
+  // after us starts with little, and direct sessions do not notice.
+  void weigh() {
+    weigh_at_ = now() + weigh_every;
+    const std::uint64_t resident = resident_bytes();
+    step(Memory{.resident = resident, .most = options_.memory_max, .bound = memory_bound(options_).total()});
+    if (options_.memory_max == 0 || resident / 2 <= options_.memory_max) return;
+    throw TransportError("the broker has " + in_bytes(resident) + " of memory, twice memory_max (" +
+                         in_bytes(options_.memory_max) + "), and stops; start it again");
   }
 
   // Somebody was not let in. Of many only a few are told.
@@ -234,6 +258,8 @@ class Shell {
   std::string clients_;
   std::string workers_;
   Instant stop_at_ = never;
+  Instant weigh_at_{};
+  std::optional<Newcomers> newcomers_;
 
   SharedKeyPair own_;  // null: nothing is encrypted
   std::optional<Keyring> keyring_;

@@ -19,6 +19,13 @@ struct ShellOptions {
   std::string allowed;    // file of the allowed keys, read anew when it changes or SIGHUP comes; goes with `key`
   std::string audit;  // file for one JSON line a record; empty: none
   std::uint64_t audit_bytes = 16 * 1024 * 1024;  // of that file; then it is renamed to FILE.1 and begun anew
+  // Bounds of the links; see broker/bounds.hpp.
+  std::uint64_t connections_max = 10'000;  // to both listeners together
+  std::uint64_t message_bytes = 2 * limits::body_bytes;
+  std::uint64_t receive_queue = 32;
+  std::uint64_t send_queue = 32;
+  std::uint64_t outbox_bytes = 1024 * 1024;
+  std::uint64_t memory_max = 0;  // bytes: newcomers are refused above it, and at twice as much it stops; 0: no limit
   bool trace = false;     // print every message in the notation on stderr
   bool quiet = false;
 };

@@ -18,6 +18,8 @@
 #include <sstream>
 #include <system_error>
 
+#include "protocol/system.hpp"
+
 namespace pointsman {
 
 namespace {
@@ -74,6 +76,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   signal(SIGPIPE, SIG_DFL);
+  restore_descriptor_limit();
   if (dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(err, 2) >= 0) execve(path, arguments, environment);
   const int error = errno;
   [[maybe_unused]] const ssize_t written = write(problem, &error, sizeof error);

@@ -5,8 +5,12 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include <unistd.h>
+
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <string_view>
 
 #include "protocol/must.hpp"
@@ -14,6 +18,8 @@
 namespace pointsman {
 
 namespace {
+
+std::atomic<rlim_t> limit_before{0};  // the soft one, before it was raised; 0: it was not
 
 void fill(void* to, std::size_t size) {
   auto* bytes = static_cast<char*>(to);
@@ -63,9 +69,29 @@ std::uint64_t random_number() {
   return number;
 }
 
+void restore_descriptor_limit() {
+  rlimit limit{};
+  const rlim_t before = limit_before;
+  if (before == 0 || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = before;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::uint64_t resident_bytes() {
+  std::uint64_t pages = 0;
+  if (std::FILE* file = std::fopen("/proc/self/statm", "re")) {
+    unsigned long size = 0, resident = 0;
+    if (std::fscanf(file, "%lu %lu", &size, &resident) == 2) pages = resident;
+    std::fclose(file);
+  }
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 void raise_descriptor_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  rlim_t none = 0;
+  limit_before.compare_exchange_strong(none, limit.rlim_cur);
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);  // not granted: as many connections as there were room for before
 }

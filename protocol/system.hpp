@@ -23,7 +23,12 @@ std::string random_name();
 Bytes random_key();
 std::uint64_t random_number();
 
-// Lets this process, and what it starts, open as many descriptors as the system allows it.
+// Lets this process open as many descriptors as the system allows it; and back, for a child before exec: programs that
+// use select(), or close all that may be open, do not expect a million. The second is async-signal-safe.
 void raise_descriptor_limit();
+void restore_descriptor_limit();
+
+// Memory of this process that is resident, in bytes; 0 if the system does not say.
+std::uint64_t resident_bytes();
 
 }  // namespace pointsman

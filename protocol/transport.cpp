@@ -25,6 +25,7 @@
 #include <zmq.hpp>
 
 #include "protocol/codec.hpp"
+#include "protocol/doorstep.hpp"
 #include "protocol/connections.hpp"
 #include "protocol/endpoint.hpp"
 #include "protocol/envelope.hpp"
@@ -501,6 +502,7 @@ struct Transport::Inside {
   Poller poller;
   std::atomic<bool> turned{false};  // somebody was, since it was last told
   std::unordered_map<std::uint64_t, std::shared_ptr<Line>> lines;
+  std::vector<Doorstep> doorsteps;  // of the listeners
   std::uint64_t listeners = 0;
   std::uint64_t connections = 0;
   std::vector<std::uint64_t> pending;  // lines to look at before the next wait
@@ -651,7 +653,12 @@ std::string Transport::listen(Door door, const std::string& endpoint, const Tran
   if (line->monitor_descriptor() >= 0) inside_->watch_handshakes(line);
   const std::string bound = line->socket().get(zmq::sockopt::last_endpoint);
   if (wanted != "ipc://*") line->owns(bound);  // that one libzmq removes by itself
+  inside_->doorsteps.emplace_back(bound);
   return bound;
+}
+
+void Transport::hold_newcomers(bool hold) {
+  for (Doorstep& doorstep : inside_->doorsteps) hold ? doorstep.hold() : doorstep.release();
 }
 
 std::uint64_t Transport::connect(Door door, const std::string& endpoint, const TransportLimits& limits,

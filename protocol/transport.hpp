@@ -87,6 +87,10 @@ class Transport {
   // outbox is dropped.
   void disconnect(std::uint64_t peer);
 
+  // Keeps newcomers from all listeners, or lets them in again; who is connected stays so. Once more does no harm:
+  // those who came meanwhile are turned away. See protocol/doorstep.hpp.
+  void hold_newcomers(bool hold);
+
   // From now on these keys are let in by listeners that encrypt; before the first call none is.
   void allow(std::shared_ptr<const AllowedKeys> allowed);
 

@@ -2,9 +2,11 @@
 
 #include <cstdio>
 
+#include "broker/bounds.hpp"
 #include "broker/shell.hpp"
-
 #include "clients/program/commands.hpp"
+#include "clients/program/json_text.hpp"
+#include "clients/program/table.hpp"
 
 namespace pointsman::program {
 namespace {
@@ -14,12 +16,47 @@ bool loopback(std::string_view endpoint) {
          endpoint.starts_with("tcp://localhost:") || endpoint.starts_with("tcp://[::1]:");
 }
 
+// Every limit, and what all of them allow.
+int show_bounds(const broker::ShellOptions& options, const Context& context) {
+  const auto bounds = broker::bounds_of(options);
+  const auto memory = broker::memory_bound(options);
+  if (context.json) {
+    std::string text = "{\"memory_bytes\":{\"program\":" + std::to_string(memory.program) +
+                       ",\"records\":" + std::to_string(memory.records) + ",\"links\":" + std::to_string(memory.links) +
+                       ",\"total\":" + std::to_string(memory.total()) + "},\"bounds\":[";
+    for (const auto& bound : bounds) {
+      text += std::string(&bound == &bounds.front() ? "" : ",") + "{\"bound\":" + json_quote(bound.name) +
+              ",\"value\":" + std::to_string(bound.value) + ",\"unit\":" + json_quote(bound.unit) +
+              ",\"of\":" + json_quote(bound.of) + ",\"reached\":" + json_quote(bound.reached) +
+              ",\"fixed\":" + (bound.fixed ? "true" : "false") + "}";
+    }
+    write_out(text + "]}\n");
+    return status(Exit::done);
+  }
+  Table table({{"BOUND"}, {"VALUE", true}, {"UNIT"}, {"OF"}, {"WHEN IT IS REACHED"}});
+  for (const auto& bound : bounds) {
+    table.add({std::string(bound.name), std::to_string(bound.value), std::string(bound.unit), std::string(bound.of),
+               std::string(bound.reached)});
+  }
+  write_out(table.text(screen()) + "\nmemory at the very worst: " + broker::in_bytes(memory.total()) + " (program " +
+            broker::in_bytes(memory.program) + ", records " + broker::in_bytes(memory.records) + ", links " +
+            broker::in_bytes(memory.links) + ")\n");
+  return status(Exit::done);
+}
+
 }  // namespace
 
 int broker_command(const BrokerCommand& command, const Context& context) {
   broker::ShellOptions options = context.settings.broker;
   options.trace = context.trace;
   options.quiet = command.quiet;
+  if (command.bounds) return show_bounds(options, context);
+  if (const auto bound = broker::memory_bound(options).total(); options.memory_max > 0 && bound > options.memory_max) {
+    return complain(usage("the limits allow " + broker::in_bytes(bound) + " of memory, more than broker.memory_max (" +
+                              broker::in_bytes(options.memory_max) + ")",
+                          "lower them, connections_max first; see: pointsman broker --bounds"),
+                    context.json);
+  }
   if (options.key.empty() != options.allowed.empty()) {
     const bool has_key = !options.key.empty();
     return complain(has_key ? usage("a broker with a key needs the file of the keys that may come",

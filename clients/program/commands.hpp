@@ -18,6 +18,7 @@ namespace pointsman::program {
 
 struct BrokerCommand {
   bool quiet = false;
+  bool bounds = false;  // show them only
 };
 int broker_command(const BrokerCommand& command, const Context& context);
 

@@ -181,7 +181,8 @@ class CommandLine {
   void define_broker() {
     auto& sub = command("broker", "Run the broker: it hands clients to workers",
                         "  pointsman broker\n"
-                        "  pointsman broker --clients tcp://127.0.0.1:6000 --workers ipc:///run/workers --lease 5s",
+                        "  pointsman broker --clients tcp://127.0.0.1:6000 --workers ipc:///run/workers --lease 5s\n"
+                        "  pointsman broker --connections-max 500 --bounds",
                         [this](const Context& context) { return broker_command(broker_options_, context); });
     Settings defaults;
     for (const auto& key : setting_keys()) {
@@ -201,6 +202,7 @@ class CommandLine {
       }
     }
     sub.add_flag("--quiet", broker_options_.quiet, "say nothing");
+    sub.add_flag("--bounds", broker_options_.bounds, "show every limit and the memory that they allow, and stop");
   }
 
   void define_worker() {

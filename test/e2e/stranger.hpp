@@ -53,6 +53,14 @@ class Stranger {
     }
   }
 
+  // The same without waiting: what does not fit is not sent.
+  void try_send(const std::vector<std::string>& frames) {
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      const auto more = i + 1 < frames.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
+      static_cast<void>(socket_.send(zmq::buffer(frames[i]), more | zmq::send_flags::dontwait));
+    }
+  }
+
   std::vector<std::string> receive() {
     std::vector<std::string> frames;
     zmq::message_t frame;

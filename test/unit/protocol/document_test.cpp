@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "broker/bounds.hpp"
 #include "broker/core/rights.hpp"
 #include "protocol/codec.hpp"
 #include "protocol/digest.hpp"
@@ -111,6 +112,16 @@ Table rights_table() {
   return table;
 }
 
+Table bounds_table() {
+  Table table{{"bound", "unless configured", "unit", "of", "when it is reached"}, 0, {}};
+  for (const broker::Bound& bound : broker::bounds_of({})) {
+    table.rows.push_back({"`" + std::string(bound.name) + "`" + (bound.fixed ? " (fixed)" : ""),
+                          std::to_string(bound.value), std::string(bound.unit), std::string(bound.of),
+                          std::string(bound.reached)});
+  }
+  return table;
+}
+
 std::map<std::string, Table> tables() {
   std::map<std::string, Table> all;
   add_messages(static_cast<const Message*>(nullptr), all);
@@ -120,6 +131,7 @@ std::map<std::string, Table> tables() {
   all["words of code"] = words_of<Code>({"code", "cause", "remedy"});
   all["bounds"] = limits_table();
   all["rights"] = rights_table();
+  all["bounds of a broker"] = bounds_table();
   Table& digests = all["digests"] = {{"session", "digest"}, 0, {}};
   for (const std::uint64_t session : {1ULL, 2ULL, 9ULL, 1'700'000'000'000'001ULL}) {
     digests.rows.push_back({std::to_string(session), std::to_string(digest_of(session))});

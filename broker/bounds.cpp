@@ -1,0 +1,116 @@
+// The list, and the sum.
+#include "broker/bounds.hpp"
+
+#include <cstdio>
+#include <iterator>
+
+#include "broker/core/principals.hpp"
+
+namespace pointsman::broker {
+
+namespace {
+
+constexpr std::uint64_t kib = 1024;
+constexpr std::uint64_t node = 64;    // what a container keeps beside a record, about
+constexpr std::uint64_t text = 32;    // what a text keeps beside its bytes
+
+// The largest answer: a page of a listing ends with the row that passes page_bytes, and that has at most so much.
+constexpr std::uint64_t row_bytes = 8 * kib;
+
+constexpr std::uint64_t texts(std::uint64_t count) { return count * (limits::name + text); }
+
+std::uint64_t worker_bytes() {
+  const std::uint64_t seat = sizeof(Seat) + 2 * node;
+  return sizeof(Worker) + 6 * node + texts(2) + limits::endpoint + limits::key + limits::key_bytes + limits::envelope_bytes +
+         limits::services * seat;
+}
+
+std::uint64_t request_bytes() {
+  return sizeof(Asked) + 6 * node + texts(6 + limits::exclude) + limits::endpoint + limits::key + 4 * limits::name +
+         limits::envelope_bytes;
+}
+
+std::uint64_t records_of(const ShellOptions& options) {
+  const Options& core = options.core;
+  const std::uint64_t session = sizeof(Session) + 4 * node + texts(2);
+  const std::uint64_t service = sizeof(Service) + 6 * node + texts(2);
+  const std::uint64_t watcher = 256 + limits::envelope_bytes + texts(1);
+  const std::uint64_t key = sizeof(Principal) + 2 * sizeof(Allowance) + 6 * node + texts(4);
+  return core.workers_max * worker_bytes() + core.services_max * service + core.sessions_max * session +
+         (core.sessions_max + core.waiting_max + core.remembered_max) * request_bytes() + core.watchers_max * watcher +
+         (options.allowed.empty() ? 0 : limits::allowed_keys * key);
+}
+
+}  // namespace
+
+TransportLimits links_of(const ShellOptions& options) {
+  TransportLimits link;
+  link.message_bytes = options.message_bytes;
+  link.receive_queue = static_cast<int>(options.receive_queue);
+  link.send_queue = static_cast<int>(options.send_queue);
+  link.outbox_bytes = options.outbox_bytes;
+  return link;
+}
+
+std::vector<Bound> bounds_of(const ShellOptions& options) {
+  const Options& core = options.core;
+  const TransportLimits link = links_of(options);
+  return {
+      {"connections_max", false, options.connections_max, "connections",
+       "to both listeners; and nine tenths of the descriptors that the process may open",
+       "cannot connect until there are a tenth fewer; who is connected notices nothing"},
+      {"handshake_ms", true, static_cast<std::uint64_t>(link.handshake_ms), "ms", "to say that one speaks ZMTP",
+       "its connection is closed"},
+      {"message_bytes", false, link.message_bytes, "bytes", "one frame", "its connection is closed"},
+      {"body_bytes", true, link.body_bytes, "bytes", "one message's body", "`refused limit-reached`"},
+      {"envelope_bytes", true, limits::envelope_bytes, "bytes", "a return envelope", "`refused limit-reached`"},
+      {"receive_queue", false, static_cast<std::uint64_t>(link.receive_queue), "messages",
+       "of one connection that libzmq keeps until the broker reads them", "its messages wait in its own socket"},
+      {"send_queue", false, static_cast<std::uint64_t>(link.send_queue), "messages",
+       "that libzmq keeps for one connection", "further ones wait in its outbox"},
+      {"outbox", true, link.outbox, "messages", "that wait for one connection",
+       "all that waits for it is dropped; `watch` and `updates` end"},
+      {"outbox_bytes", false, link.outbox_bytes, "bytes", "that wait for one connection; one message may always wait",
+       "all that waits for it is dropped; `watch` and `updates` end"},
+      {"page_bytes", false, core.page_bytes, "bytes", "of rows in one `listing`, about", "`next` leads to the others"},
+      {"rows", true, limits::rows, "rows", "in one `listing`", "`next` leads to the others"},
+      {"workers_max", false, core.workers_max, "workers", "registered", "`refused limit-reached`"},
+      {"services_max", false, core.services_max, "services", "known", "`refused limit-reached`"},
+      {"services", true, limits::services, "services", "of one worker", "`refused bad-message`"},
+      {"slots", true, limits::slots, "sessions", "of one worker", "`refused bad-message`"},
+      {"sessions_max", false, core.sessions_max, "sessions", "reserved and open", "`refused limit-reached`"},
+      {"waiting_max", false, core.waiting_max, "requests", "that wait, over all services", "`refused queue-full`"},
+      {"queue_max", false, core.service.queue_max, "requests", "that wait for one service (a setting of the service)",
+       "`refused queue-full`"},
+      {"remembered_max", false, core.remembered_max, "requests", "ended ones whose ids are known",
+       "the oldest are forgotten; repeating one asks anew"},
+      {"watchers_max", false, core.watchers_max, "connections", "that watch", "`refused limit-reached`"},
+      {"watchers_per_key", false, core.watchers_per_key, "connections", "that watch, of a key that is no admin's",
+       "`refused over-quota`"},
+      {"allowed_keys", true, limits::allowed_keys, "keys", "in the file of allowed keys", "the file is not taken"},
+      {"audit_bytes", false, options.audit_bytes, "bytes", "in the audit file, and as many in the one before it", "-"},
+      {"memory_max", false, options.memory_max, "bytes", "of memory of the process; 0: no limit",
+       "newcomers are `refused overloaded`; at twice as much the broker stops"},
+  };
+}
+
+MemoryBound memory_bound(const ShellOptions& options) {
+  const TransportLimits link = links_of(options);
+  const std::uint64_t in = static_cast<std::uint64_t>(link.receive_queue) * link.message_bytes;
+  const std::uint64_t out = static_cast<std::uint64_t>(link.send_queue) * (options.core.page_bytes + row_bytes);
+  return {.program = 64 * kib * kib,
+          .records = records_of(options),
+          .links = options.connections_max * (in + out + link.outbox_bytes + 32 * kib)};
+}
+
+std::string in_bytes(std::uint64_t bytes) {
+  const char* units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < std::size(units); ++unit) value /= 1024;
+  char shown[32];
+  std::snprintf(shown, sizeof shown, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+  return shown;
+}
+
+}  // namespace pointsman::broker
