@@ -180,7 +180,7 @@ class Shell {
   }
 
   void say(const std::string& text) const {
-    if (!options_.quiet) print("pointsman broker: " + text);
+    if (!options_.quiet) print((options_.trace ? "# " : "pointsman broker: ") + text);
   }
 
   void signalled() {
