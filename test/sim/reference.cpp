@@ -341,8 +341,8 @@ void Reference::adopt(Worker& worker, const Held& held) {
   if (!fresh || held.id.empty()) return;
   const auto [found, unknown] = asked_.try_emplace(session.request);
   Asked& asked = found->second;
-  if (!unknown && asked.stage != Asked::Stage::waiting) {
-    if (!held.open) may_release_.insert(held.session);
+  if (!unknown && (asked.stage != Asked::Stage::waiting || asked.service != held.service)) {
+    if (!held.open || asked.released) may_release_.insert(held.session);
     return;
   }
   if (unknown) asked.known_peer = false;
@@ -514,7 +514,10 @@ void Reference::fact(const Address&, const Heard& m) {
 void Reference::fact(const Address&, const Release& m) {
   // Said again with each heartbeat, once somebody has asked for it.
   const auto found = sessions_.find(m.session);
-  if (found != sessions_.end() && may_release_.contains(m.session)) found->second.released = true;
+  if (found != sessions_.end() && may_release_.contains(m.session)) {
+    found->second.released = true;
+    if (found->second.answers) asked_.at(found->second.request).released = true;
+  }
   const bool again = found != sessions_.end() && found->second.released;
   if (!again && !may_release_.contains(m.session)) throw Violation(50, "session " + number(m.session) + " is released, but its client did not ask");
 }

@@ -98,6 +98,7 @@ class Reference {
     Instant deadline;
     std::pair<std::int64_t, std::uint64_t> key;
     std::uint64_t session = 0;
+    bool released = false;
     Code ending = Code::ended;
     Instant forget;
     std::uint64_t ended_order = 0;
