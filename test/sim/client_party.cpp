@@ -126,12 +126,13 @@ void ClientParty::invoke(std::uint64_t number) {
   if (handle.calls_left == 0) return;
   --handle.calls_left;
   const auto call = ++handle.last_call;
-  const auto limit = handle.proof ? Milliseconds(60'000) : Milliseconds(chance_.between(200, 20'000));
+  const bool proof = handle.proof;  // the step may be its end
+  const auto limit = proof ? Milliseconds(60'000) : Milliseconds(chance_.between(200, 20'000));
   const auto text = name() + "-" + std::to_string(number) + "/" + std::to_string(call);
   handle.calls[call] = {.text = text, .due = local() + limit};
   // The worker of the simulation reads how often it may be served: once more than it may be sent again.
   step(clients::Invoke{number, call, {Frame(text), Frame(std::to_string(handle.reassign + 1))}, limit});
-  if (!handle.proof && chance_.hit(0.05)) {
+  if (!proof && chance_.hit(0.05)) {
     world_.later(*this, chance_.around(milliseconds(300)), [this, number, call] {
       const auto still = handles_.find(number);
       if (still != handles_.end() && still->second.calls.contains(call)) step(clients::AbandonCall{number, call});
@@ -145,8 +146,9 @@ void ClientParty::go_on(std::uint64_t number) {
     const auto found = handles_.find(number);
     if (found == handles_.end() || found->second.released || !found->second.calls.empty()) return;
     if (found->second.calls_allowed && found->second.calls_left > 0) return invoke(number);
-    if (!found->second.proof && chance_.hit(0.05)) step(clients::RenewSession{number, Milliseconds(chance_.between(500, 5000))});
-    const Duration hold = found->second.proof || chance_.hit(0.7) ? milliseconds(2) : 2 * stage_.profile.hold;
+    const bool proof = found->second.proof;
+    if (!proof && chance_.hit(0.05)) step(clients::RenewSession{number, Milliseconds(chance_.between(500, 5000))});
+    const Duration hold = proof || chance_.hit(0.7) ? milliseconds(2) : 2 * stage_.profile.hold;
     world_.later(*this, chance_.between(Duration(1), hold), [this, number] {
       const auto still = handles_.find(number);
       if (still == handles_.end() || !still->second.calls.empty()) return;
