@@ -2,6 +2,8 @@
 // a size that is claimed but not sent costs nothing.
 #include <msgpack.hpp>
 
+#include <cstring>
+
 #include "protocol/bodies.hpp"
 #include "protocol/writing.hpp"
 
@@ -21,7 +23,8 @@ class Visitor : public msgpack::null_visitor {
   bool visit_negative_integer(std::int64_t value) {
     // The library calls this for the signed formats, whatever the sign.
     const auto bits = static_cast<std::uint64_t>(value);
-    return tree_.add({.kind = Kind::integer, .negative = value < 0, .magnitude = value < 0 ? 0 - bits : bits});
+    return tree_.add(
+        {.kind = Kind::integer, .negative = value < 0, .magnitude = value < 0 ? 0 - bits : bits});
   }
   bool visit_float32(float value) { return visit_float64(static_cast<double>(value)); }
   bool visit_float64(double value) { return tree_.add({.kind = Kind::real, .real = value}); }
@@ -43,7 +46,9 @@ class Visitor : public msgpack::null_visitor {
   void parse_error(std::size_t, std::size_t at) {
     problem_ = "no msgpack value begins like byte " + std::to_string(at);
   }
-  void insufficient_bytes(std::size_t, std::size_t) { problem_ = "the msgpack ends in the middle of a value"; }
+  void insufficient_bytes(std::size_t, std::size_t) {
+    problem_ = "the msgpack ends in the middle of a value";
+  }
 
   std::string problem() const {
     if (!tree_.problem().empty()) return "it has " + std::string(tree_.problem());
@@ -60,22 +65,32 @@ class Visitor : public msgpack::null_visitor {
   std::string problem_;
 };
 
-// What the packer writes to.
-struct Appender {
-  std::string& out;
-  void write(const char* data, std::size_t size) { out.append(data, size); }
+// What the packer writes to, a few bytes at a time: the string is longer than what is written, and cut at the end.
+class Appender {
+ public:
+  explicit Appender(std::string& out) : out_(out), used_(out.size()) {}
+  void write(const char* data, std::size_t size) {
+    if (out_.size() - used_ < size) out_.resize(2 * (used_ + size) + 128);
+    std::memcpy(out_.data() + used_, data, size);
+    used_ += size;
+  }
+  void finish() { out_.resize(used_); }
+
+ private:
+  std::string& out_;
+  std::size_t used_;
 };
 
 class Writer {
  public:
-  explicit Writer(std::string& out) : appender_{out}, packer_(appender_) {}
+  explicit Writer(std::string& out) : appender_(out), packer_(appender_) {}
 
   void message(std::string_view op, std::size_t fields) {
     map(fields + 1);
     key("op");
     word(op);
   }
-  void end_message() {}
+  void end_message() { appender_.finish(); }
   void key(std::string_view key) { word(key); }
   void map(std::size_t fields) { packer_.pack_map(static_cast<std::uint32_t>(fields)); }
   void end_map() {}

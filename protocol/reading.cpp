@@ -3,9 +3,13 @@
 #include "protocol/reading.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <tuple>
+#include <utility>
 
 #include "protocol/base64.hpp"
 #include "protocol/names.hpp"
@@ -83,10 +87,11 @@ class Reader {
   bool map(std::size_t at, T& out) {
     if (tree_[at].kind != Kind::map) return wrong("a map", at);
     std::uint64_t seen = 0;
+    std::size_t expected = 0;
     const std::size_t end = at + tree_[at].span;
     for (std::size_t key = at + 1; key < end;) {
       const std::size_t value = key + tree_[key].span;
-      if (!entry(key, value, out, seen)) return false;
+      if (!entry(key, value, out, seen, expected)) return false;
       key = value + tree_[value].span;
     }
     return complete<T>(seen);
@@ -95,46 +100,61 @@ class Reader {
   std::string reason() const { return where_.empty() ? what_ : "field `" + where_ + "`" + what_; }
 
  private:
+  // A field of T: its key, and how its value is read.
   template <class T>
-  bool entry(std::size_t key, std::size_t at, T& out, std::uint64_t& seen) {
+  struct Row {
+    std::string_view key;
+    bool (*read)(Reader& reader, std::size_t at, T& out);
+  };
+
+  template <class T, std::size_t I>
+  static bool read_field(Reader& reader, std::size_t at, T& out) {
+    constexpr auto field = std::get<I>(fields_of<T>);
+    // Nil is another way to leave a field out.
+    if (reader.tree_[at].kind == Kind::nil) return !field.required || reader.fail(" is missing", field.key);
+    if (reader.value(at, Bounds{field.min, field.max, field.endless}, out.*field.member)) return true;
+    return reader.inside(field.key);
+  }
+
+  template <class T>
+  static constexpr std::size_t count = std::tuple_size_v<decltype(T::fields())>;
+
+  template <class T>
+  static constexpr auto rows = []<std::size_t... I>(std::index_sequence<I...>) {
+    return std::array<Row<T>, sizeof...(I)>{Row<T>{std::get<I>(fields_of<T>).key, &read_field<T, I>}...};
+  }
+  (std::make_index_sequence<count<T>>{});
+
+  // A bit a field.
+  template <class T>
+  static constexpr std::uint64_t required = []<std::size_t... I>(std::index_sequence<I...>) {
+    return ((std::get<I>(fields_of<T>).required ? std::uint64_t{1} << I : 0) | ... | std::uint64_t{0});
+  }
+  (std::make_index_sequence<count<T>>{});
+
+  // Most senders keep to the order of the list: the search begins behind the field before.
+  template <class T>
+  bool entry(std::size_t key, std::size_t at, T& out, std::uint64_t& seen, std::size_t& expected) {
     const Node& name = tree_[key];
     if (name.kind != Kind::text && name.kind != Kind::bare) return true;
-    std::uint64_t bit = 1;
-    bool good = true;
-    bool known = false;
-    each_field<T>([&](const auto& field) {
-      if (!known && field.key == name.text) {
-        known = true;
-        good = once(field.key, bit, seen) && present(at, field, out);
-      }
-      bit <<= 1U;
-    });
-    return good;
-  }
-
-  bool once(std::string_view key, std::uint64_t bit, std::uint64_t& seen) {
-    if ((seen & bit) != 0) return fail(" is there twice", key);
-    seen |= bit;
+    std::size_t i = expected;
+    for (std::size_t looked = 0; looked < count<T>; ++looked, ++i) {
+      if (i == count<T>) i = 0;
+      if (rows<T>[i].key != name.text) continue;
+      expected = i + 1;
+      const std::uint64_t bit = std::uint64_t{1} << i;
+      if ((seen & bit) != 0) return fail(" is there twice", rows<T>[i].key);
+      seen |= bit;
+      return rows<T>[i].read(*this, at, out);
+    }
     return true;
-  }
-
-  template <class T, class F>
-  bool present(std::size_t at, const F& field, T& out) {
-    // Nil is another way to leave a field out.
-    if (tree_[at].kind == Kind::nil) return !field.required || fail(" is missing", field.key);
-    if (value(at, Bounds{field.min, field.max, field.endless}, out.*field.member)) return true;
-    return inside(field.key);
   }
 
   template <class T>
   bool complete(std::uint64_t seen) {
-    std::uint64_t bit = 1;
-    bool good = true;
-    each_field<T>([&](const auto& field) {
-      if (good && field.required && (seen & bit) == 0) good = fail(" is missing", field.key);
-      bit <<= 1U;
-    });
-    return good;
+    const std::uint64_t missing = required<T> & ~seen;
+    return missing == 0 ||
+           fail(" is missing", rows<T>[static_cast<std::size_t>(std::countr_zero(missing))].key);
   }
 
   bool value(std::size_t at, const Bounds& bounds, std::string& out) {
@@ -158,7 +178,8 @@ class Reader {
       }
       return wrong(range(bounds) + " bytes as base64 text", at);
     }
-    if (node.kind != Kind::bytes || !within(node.text.size(), bounds)) return wrong(range(bounds) + " bytes", at);
+    if (node.kind != Kind::bytes || !within(node.text.size(), bounds))
+      return wrong(range(bounds) + " bytes", at);
     out.data = node.text;
     return true;
   }
@@ -191,14 +212,15 @@ class Reader {
       return true;
     }
     if (!number || negative || !within(number->magnitude, bounds)) {
-      return wrong("whole milliseconds from " + range(bounds) + (bounds.endless ? ", or -1 for ever" : ""), at);
+      return wrong("whole milliseconds from " + range(bounds) + (bounds.endless ? ", or -1 for ever" : ""),
+                   at);
     }
     out = Milliseconds(static_cast<std::int64_t>(number->magnitude));
     return true;
   }
 
   template <class E>
-    requires std::is_enum_v<E>
+  requires std::is_enum_v<E>
   bool value(std::size_t at, const Bounds&, E& out) {
     const Node& node = tree_[at];
     const auto& words = Words<E>::list;
@@ -227,17 +249,16 @@ class Reader {
     out.reserve(node.children);
     std::size_t item = at + 1;
     for (std::uint32_t i = 0; i < node.children; ++i, item += tree_[item].span) {
-      const bool good = value(item, std::is_same_v<T, std::string> ? item_text : item_number, out.emplace_back());
+      const bool good =
+          value(item, std::is_same_v<T, std::string> ? item_text : item_number, out.emplace_back());
       if (!good) return inside("[" + std::to_string(i) + "]");
     }
     return true;
   }
 
   template <class Row>
-    requires requires { Row::fields(); }
-  bool value(std::size_t at, const Bounds&, Row& out) {
-    return map(at, out);
-  }
+  requires requires { Row::fields(); }
+  bool value(std::size_t at, const Bounds&, Row& out) { return map(at, out); }
 
   bool wrong(std::string_view expected, std::size_t at) {
     what_ = ": expected " + std::string(expected) + ", found " + found(tree_[at]);
@@ -260,24 +281,50 @@ class Reader {
 };
 
 // The value of `key` in the outermost map, also of a tree that is not whole; 0 if there is none.
-std::size_t find(const Tree& tree, std::string_view key, std::size_t after = 0) {
+std::size_t find(const Tree& tree, std::string_view key) {
   if (tree.size() == 0 || tree[0].kind != Kind::map) return 0;
   for (std::size_t at = 1; at + 1 < tree.size();) {
     const std::size_t value = at + tree[at].span;
     if (tree[at].span == 0 || value >= tree.size()) return 0;
     const bool named = tree[at].kind == Kind::text || tree[at].kind == Kind::bare;
-    if (named && tree[at].text == key && value > after) return value;
+    if (named && tree[at].text == key) return value;
     if (tree[value].span == 0) return 0;
     at = value + tree[value].span;
   }
   return 0;
 }
 
+// What says how to read a message: the places of its version and op in the outermost map, 0 if they are not there.
+struct Heading {
+  std::size_t version = 0;
+  std::size_t op = 0;
+  bool version_twice = false;
+  bool op_twice = false;
+};
+
+Heading heading_of(const Tree& tree) {
+  Heading heading;
+  for (std::size_t key = 1; key < tree.size();) {
+    const std::size_t value = key + tree[key].span;
+    const bool named = tree[key].kind == Kind::text || tree[key].kind == Kind::bare;
+    if (named && tree[key].text == "op") {
+      heading.op_twice = heading.op != 0;
+      if (!heading.op_twice) heading.op = value;
+    } else if (named && tree[key].text == "v") {
+      heading.version_twice = heading.version != 0;
+      if (!heading.version_twice) heading.version = value;
+    }
+    key = value + tree[value].span;
+  }
+  return heading;
+}
+
 Fault fault(const Tree& tree, Code code, std::string reason) {
   Fault fault{.code = code, .reason = fit(reason, limits::text)};
   const auto text = [&](std::string_view key, std::string& out) {
     const std::size_t at = find(tree, key);
-    if (at != 0 && (tree[at].kind == Kind::text || tree[at].kind == Kind::bare)) out = fit(tree[at].text, limits::name);
+    if (at != 0 && (tree[at].kind == Kind::text || tree[at].kind == Kind::bare))
+      out = fit(tree[at].text, limits::name);
   };
   const auto number = [&](std::string_view key, std::uint64_t& out) {
     const std::size_t at = find(tree, key);
@@ -295,10 +342,11 @@ using Read = std::variant<Message, Fault> (*)(const Tree&);
 
 template <class M>
 std::variant<Message, Fault> read_as(const Tree& tree) {
+  // One object on the way out, so that nothing is moved.
   std::variant<Message, Fault> result{std::in_place_index<0>, std::in_place_type<M>};
   Reader reader(tree);
   if (!reader.map(0, std::get<M>(std::get<Message>(result)))) {
-    return fault(tree, Code::bad_message, std::string(M::op) + ": " + reader.reason());
+    result = fault(tree, Code::bad_message, std::string(M::op) + ": " + reader.reason());
   }
   return result;
 }
@@ -331,30 +379,32 @@ std::variant<Message, Fault> read(const Tree& tree) {
                  "the body is no map; a msgpack map, or a JSON object whose first byte is {, was expected");
   }
 
+  const Heading heading = heading_of(tree);
   // The version comes first: of another one nothing else is known.
-  const std::size_t version = find(tree, "v");
+  const std::size_t version = heading.version;
   if (version != 0 && tree[version].kind != Kind::nil) {
     const auto number = number_of(tree[version]);
     if (!number || number->negative || number->magnitude != protocol_version) {
       return fault(tree, Code::wrong_version,
-                   "field `v`: version " + std::to_string(protocol_version) + " of the protocol is spoken here, found " +
-                       found(tree[version]));
+                   "field `v`: version " + std::to_string(protocol_version) +
+                       " of the protocol is spoken here, found " + found(tree[version]));
     }
-    if (find(tree, "v", version) != 0) return fault(tree, Code::bad_message, "field `v` is there twice");
+    if (heading.version_twice) return fault(tree, Code::bad_message, "field `v` is there twice");
   }
 
-  const std::size_t op = find(tree, "op");
+  const std::size_t op = heading.op;
   if (op == 0) return fault(tree, Code::bad_message, "field `op` is missing: it says what the message is");
   if (tree[op].kind != Kind::text && tree[op].kind != Kind::bare) {
     return fault(tree, Code::bad_message, "field `op`: expected text, found " + found(tree[op]));
   }
-  if (find(tree, "op", op) != 0) return fault(tree, Code::bad_message, "field `op` is there twice");
+  if (heading.op_twice) return fault(tree, Code::bad_message, "field `op` is there twice");
 
   const auto entry = std::lower_bound(entries.begin(), entries.end(), tree[op].text,
                                       [](const Entry& e, std::string_view text) { return e.op < text; });
   if (entry == entries.end() || entry->op != tree[op].text) {
-    return fault(tree, Code::unknown_op,
-                 "field `op`: no message is called " + quoted(fit(tree[op].text, 40)) + "; there are" + known_ops());
+    return fault(
+        tree, Code::unknown_op,
+        "field `op`: no message is called " + quoted(fit(tree[op].text, 40)) + "; there are" + known_ops());
   }
   return entry->read(tree);
 }

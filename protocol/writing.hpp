@@ -7,7 +7,9 @@
 
 #pragma once
 
+#include <cstddef>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 #include <variant>
 #include <vector>
@@ -31,7 +33,7 @@ struct ListOf<std::vector<T>> : std::true_type {};
 template <class Writer, class Value>
 void write_value(Writer& writer, const Value& value, std::size_t max) {
   if constexpr (std::is_same_v<Value, std::string>) {
-    value.size() <= max && is_utf8(value) ? writer.text(value) : writer.text(fit(value, max));
+    value.size() <= max&& is_utf8(value) ? writer.text(value) : writer.text(fit(value, max));
   } else if constexpr (std::is_same_v<Value, Bytes>) {
     writer.bytes(value.data);
   } else if constexpr (std::is_same_v<Value, bool>) {
@@ -61,26 +63,40 @@ void write_value(Writer& writer, const std::optional<Value>& value, std::size_t 
   write_value(writer, *value, max);
 }
 
-template <class T, class Field>
-bool is_written(const T& object, const Field& field) {
+// Made once, when compiling.
+template <class T>
+inline constexpr auto fields_of = T::fields();
+
+template <class T>
+const T& defaults_of() {
   static const T defaults{};
+  return defaults;
+}
+
+template <class T, class Field>
+bool is_written(const T& object, const T& defaults, const Field& field) {
   return field.required || object.*field.member != defaults.*field.member;
 }
 
 template <class T>
 std::size_t count_fields(const T& object) {
-  std::size_t count = 0;
-  each_field<T>([&](const auto& field) { count += is_written(object, field) ? 1U : 0U; });
-  return count;
+  const T& defaults = defaults_of<T>();
+  return std::apply(
+      [&](const auto&... field) {
+        return (std::size_t{0} + ... + (is_written(object, defaults, field) ? 1U : 0U));
+      },
+      fields_of<T>);
 }
 
 template <class Writer, class T>
 void write_fields(Writer& writer, const T& object) {
-  each_field<T>([&](const auto& field) {
-    if (!is_written(object, field)) return;
+  const T& defaults = defaults_of<T>();
+  const auto write = [&](const auto& field) {
+    if (!is_written(object, defaults, field)) return;
     writer.key(field.key);
     write_value(writer, object.*field.member, field.max);
-  });
+  };
+  std::apply([&](const auto&... field) { (write(field), ...); }, fields_of<T>);
 }
 
 template <class Writer>
