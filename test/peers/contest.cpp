@@ -23,29 +23,35 @@ double value_of(const Figure& figure, Quantity what) {
 }
 
 const char* name_of(Quantity what) {
-  return what == Quantity::rate ? "rate" : what == Quantity::p50 ? "p50" : "broker CPU";
+  return what == Quantity::rate ? "rate" : what == Quantity::p50 ? "p50" : "CPU";
 }
 
 std::string number(double value) {
+  if (value == 0) return "-";
   if (value >= 1000) return text("%.0f", value);
   return value >= 100 ? text("%.0f", value) : value >= 10 ? text("%.1f", value) : text("%.2f", value);
 }
 
-bool reached(const Goal& goal, double ratio) {
-  return goal.what == Quantity::rate ? ratio >= goal.ratio : ratio <= goal.ratio;
-}
+// What came of a goal: the ratio to the one that it was hardest to reach against.
+struct Verdict {
+  Goal goal;
+  double ratio = 0;
+  std::string against;
+  bool reached = false;
+};
 
-// A goal against everybody is one against each.
-std::vector<Goal> goals_of(const Outcome& outcome) {
-  std::vector<Goal> all;
+std::vector<Verdict> verdicts_of(const Outcome& outcome) {
+  std::vector<Verdict> all;
   for (const Goal& goal : outcome.contest.goals) {
-    for (const Contender& contender : outcome.contest.contenders) {
-      if (contender.name == goal.of || !outcome.rounds.contains(contender.name) ||
-          !outcome.rounds.contains(goal.of))
-        continue;
-      if (goal.against == contender.name || goal.against == "*")
-        all.push_back({goal.what, goal.ratio, contender.name, goal.of});
+    const bool more = goal.what == Quantity::rate;
+    Verdict verdict{goal, 0, {}, false};
+    for (const std::string& against : goal.against) {
+      if (!outcome.rounds.contains(against) || !outcome.rounds.contains(goal.of)) continue;
+      const double ratio = outcome.ratio(goal.what, goal.of, against);
+      const bool harder = verdict.against.empty() || (more ? ratio < verdict.ratio : ratio > verdict.ratio);
+      if (harder) verdict = {goal, ratio, against, more ? ratio >= goal.ratio : ratio <= goal.ratio};
     }
+    if (!verdict.against.empty()) all.push_back(verdict);
   }
   return all;
 }
@@ -103,9 +109,8 @@ std::string table_of(const std::vector<Outcome>& outcomes) {
     const Contest& contest = outcome.contest;
     if (contest.group != group) {
       group = contest.group;
-      out +=
-          "\n" + group +
-          "\n\n| | | a second | p50 us | p99 us | broker CPU us | rate, of the first | CPU, of the first |\n";
+      out += "\n" + group +
+             "\n\n| | | a second | p50 us | p99 us | CPU us | rate, of the first | CPU, of the first |\n";
       out += "|---|---|---|---|---|---|---|---|\n";
     }
     std::string title = contest.name;
@@ -123,11 +128,11 @@ std::string table_of(const std::vector<Outcome>& outcomes) {
   }
   out += "\n| goal | wanted | measured | |\n|---|---|---|---|\n";
   for (const Outcome& outcome : outcomes) {
-    for (const Goal& goal : goals_of(outcome)) {
-      const double ratio = outcome.ratio(goal.what, goal.of, goal.against);
-      out += "| " + outcome.contest.group + ", " + outcome.contest.name + ": " + name_of(goal.what) + " of " +
-             goal.against + " | " + (goal.what == Quantity::rate ? "≥ " : "≤ ") + text("%.2f", goal.ratio) +
-             " | " + text("%.2f", ratio) + " | " + (reached(goal, ratio) ? "reached" : "**missed**") + " |\n";
+    for (const Verdict& v : verdicts_of(outcome)) {
+      out += "| " + outcome.contest.group + ", " + outcome.contest.name + ": " + name_of(v.goal.what) +
+             " of " + v.goal.of + " | " + (v.goal.what == Quantity::rate ? "≥ " : "≤ ") +
+             text("%.2f", v.goal.ratio) + " | " + text("%.2f", v.ratio) + " of " + v.against + " | " +
+             (v.reached ? "reached" : "**missed**") + " |\n";
     }
   }
   for (const Outcome& outcome : outcomes) {
@@ -156,12 +161,11 @@ std::string json_of(const std::vector<Outcome>& outcomes) {
     }
     out += "],\"goals\":[";
     comma.clear();
-    for (const Goal& goal : goals_of(outcome)) {
-      const double ratio = outcome.ratio(goal.what, goal.of, goal.against);
+    for (const Verdict& v : verdicts_of(outcome)) {
       out +=
           comma + text(R"({"of":"%s","against":"%s","what":"%s","wanted":%.3f,"measured":%.4f,"reached":%s})",
-                       goal.of.c_str(), goal.against.c_str(), name_of(goal.what), goal.ratio, ratio,
-                       reached(goal, ratio) ? "true" : "false");
+                       v.goal.of.c_str(), v.against.c_str(), name_of(v.goal.what), v.goal.ratio, v.ratio,
+                       v.reached ? "true" : "false");
       comma = ",";
     }
     out += "]}";

@@ -24,11 +24,11 @@ struct Contender {
 
 enum class Quantity { rate, p50, cpu };
 
-// `of` is to have at least (rate) or at most (p50, cpu) `ratio` times what `against` has. "*": each other contender.
+// `of` is to have at least (rate) or at most (p50, cpu) `ratio` times what each of `against` has.
 struct Goal {
   Quantity what = Quantity::rate;
   double ratio = 1;
-  std::string against;
+  std::vector<std::string> against;
   std::string of = ours;
 };
 

@@ -1,7 +1,9 @@
 // Hand-offs and jobs: floors against a broker.
 #include "test/peers/contests.hpp"
 
+#include "test/peers/direct.hpp"
 #include "test/peers/handoffs.hpp"
+#include "test/peers/jobs.hpp"
 
 namespace pointsman::peers {
 namespace {
@@ -59,8 +61,8 @@ std::vector<Contest> handoff_contests(const Pace& pace) {
     const std::string group = encrypted ? "handoff-curve" : "handoff";
     for (const auto& [clients, workers] : shapes) {
       const double rate = encrypted ? 0.85 : workers == 128 ? 2.5 : 0.9;
-      std::vector<Goal> goals{{Quantity::rate, rate, "libzmq"}};
-      if (!encrypted) goals.push_back({Quantity::cpu, 1.2, "libzmq"});
+      std::vector<Goal> goals{{Quantity::rate, rate, {"libzmq"}}};
+      if (!encrypted) goals.push_back({Quantity::cpu, 1.2, {"libzmq"}});
       all.push_back({group, shape(clients, workers),
                      floor_and_ours(load_of(pace, clients, workers), encrypted), goals});
     }
@@ -77,22 +79,47 @@ std::vector<Contest> handoff_contests(const Pace& pace) {
 
 std::vector<Contest> job_contests(const Pace& pace) {
   std::vector<Contest> all;
-  for (const unsigned calls : {1U, 10U}) {
-    for (const unsigned clients : pace.tiny ? std::vector<unsigned>{2} : std::vector<unsigned>{1, 16, 128}) {
-      Load load = load_of(pace, clients, 4);
+  for (const unsigned clients : pace.tiny ? std::vector<unsigned>{2} : std::vector<unsigned>{1, 16, 128}) {
+    const Load job = load_of(pace, clients, 4);
+    Contest contest{"job", shape(clients, 4), {}, {}};
+    std::vector<std::string> to_beat, everybody;
+    for (const auto& [calls, suffix] : {std::pair(1U, ""), std::pair(10U, ", session of 10")}) {
+      Load load = job;
       load.calls = calls;
-      all.push_back({calls == 1 ? "job" : "session-10",
-                     shape(clients, 4),
-                     floor_and_ours(load),
-                     {{Quantity::rate, 0.9, "libzmq"}}});
+      for (Contender contender : floor_and_ours(load)) {
+        contender.name += suffix;
+        contest.contenders.push_back(contender);
+      }
     }
+    for (const auto& rival : all_rivals()) {
+      const bool own = rival->package().empty();
+      // A smoke test is for what is ours.
+      if (pace.tiny && !own) continue;
+      const bool there = !find_program(rival->program()).empty();
+      contest.contenders.push_back({rival->name(), [=] { return run_jobs(*rival, job); },
+                                    there ? "" : "not installed: apt-get install " + rival->package()});
+      // Those that a hand-off for every single job is to be ahead of, too.
+      const bool ahead = rival->package() != "nats-server" && rival->package() != "haproxy" &&
+                         rival->name() != "beanstalkd, no result" &&
+                         (rival->package() != "gearman-job-server" || clients != 16);
+      if (ahead) to_beat.push_back(rival->name());
+      everybody.push_back(rival->name());
+    }
+    const std::string session = ours + ", session of 10";
+    contest.goals = {{Quantity::rate, 0.9, {"libzmq"}},
+                     {Quantity::rate, 1.0, to_beat},
+                     {Quantity::cpu, 0.7, everybody},
+                     {Quantity::rate, 1.5, everybody, session},
+                     {Quantity::cpu, 0.1, everybody, session}};
+    all.push_back(contest);
   }
   return all;
 }
 
 std::vector<Contest> all_contests(const Pace& pace) {
   std::vector<Contest> all = handoff_contests(pace);
-  for (const auto& more : {job_contests(pace)}) all.insert(all.end(), more.begin(), more.end());
+  for (const auto& more : {job_contests(pace), direct_contests(pace)})
+    all.insert(all.end(), more.begin(), more.end());
   return all;
 }
 

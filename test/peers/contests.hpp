@@ -14,7 +14,6 @@ struct Pace {
 
 std::vector<Contest> handoff_contests(const Pace& pace);
 std::vector<Contest> job_contests(const Pace& pace);
-std::vector<Contest> direct_contests(const Pace& pace);
 
 std::vector<Contest> all_contests(const Pace& pace);
 

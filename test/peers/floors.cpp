@@ -3,9 +3,11 @@
 
 #include <zmq.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <stdexcept>
 
@@ -42,6 +44,13 @@ class Part {
   bool more() { return zmq_msg_more(&message_) != 0; }
   std::string_view view() {
     return {static_cast<const char*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)};
+  }
+  // Sends the same bytes without copying them, and keeps them.
+  void share(void* socket) {
+    zmq_msg_t twin;
+    zmq_msg_init(&twin);
+    zmq_msg_copy(&twin, &message_);
+    if (zmq_msg_send(&twin, socket, 0) < 0) fail("send");
   }
   void pass(void* socket, bool more) {
     if (zmq_msg_send(&message_, socket, more ? ZMQ_SNDMORE : 0) < 0) fail("send");
@@ -167,7 +176,7 @@ int handoff(const std::string& secret) {
 }
 
 // The frames of a message between client and worker, as the protocol has them: what is in front of the body goes back.
-// A call of `parts` asks for that many replies with the same payload.
+// The number of a call is how many replies it gets, all with the same payload.
 int worker(bool big, const std::string& proxy) {
   Context context;
   std::string endpoint = proxy;
@@ -189,15 +198,61 @@ int worker(bool big, const std::string& proxy) {
       envelope.emplace_back(part.view());
     } while (!envelope.back().empty());
     part.receive(socket);
-    const std::uint64_t parts = number_in(part.view(), "limit_ms");
+    const std::uint64_t parts = std::max<std::uint64_t>(number_in(part.view(), "number"), 1);
     payload.receive(socket);
-    for (std::uint64_t i = 0; i < parts || i == 0; ++i) {
+    for (std::uint64_t i = 0; i < parts; ++i) {
       for (const std::string& frame : envelope) send(socket, frame, true);
       send(socket, reply, true);
-      if (parts == 0)
-        payload.pass(socket, false);
-      else
-        send(socket, payload.view());
+      payload.share(socket);
+    }
+  }
+}
+
+// The broker of the guide: services, their requests and their workers that wait, by name.
+int majordomo(const std::string& port) {
+  Context context;
+  void* socket = context.socket(ZMQ_ROUTER, queue_small);
+  if (zmq_bind(socket, ("tcp://127.0.0.1:" + port).c_str()) != 0) fail("bind");
+  ready("clients=tcp://127.0.0.1:" + port);
+  using Frames = std::vector<std::string>;
+  struct Service {
+    std::deque<Frames> requests;  // client, body
+    std::deque<std::string> waiting;
+  };
+  std::map<std::string, Service> services;
+  std::map<std::string, std::string> service_of;  // by worker
+  const auto say = [&](const Frames& frames) {
+    for (std::size_t i = 0; i < frames.size(); ++i) send(socket, frames[i], i + 1 < frames.size());
+  };
+  const auto dispatch = [&](Service& service) {
+    while (!service.requests.empty() && !service.waiting.empty()) {
+      const Frames& request = service.requests.front();
+      say({service.waiting.front(), "", "MDPW01", "\x02", request[0], "", request[1]});
+      service.requests.pop_front();
+      service.waiting.pop_front();
+    }
+  };
+  Part part;
+  for (;;) {
+    Frames frames;
+    do {
+      part.receive(socket);
+      frames.emplace_back(part.view());
+    } while (part.more());
+    const std::string& from = frames.at(0);
+    if (frames.at(2) == "MDPC01") {  // sender, "", MDPC01, service, body
+      Service& service = services[frames.at(3)];
+      service.requests.push_back({from, frames.at(4)});
+      dispatch(service);
+    } else if (frames.at(3) == "\x01") {  // sender, "", MDPW01, ready, service
+      service_of[from] = frames.at(4);
+      services[frames[4]].waiting.push_back(from);
+      dispatch(services[frames[4]]);
+    } else {  // sender, "", MDPW01, reply, client, "", body
+      const std::string& name = service_of.at(from);
+      say({frames.at(4), "", "MDPC01", name, frames.at(6)});
+      services[name].waiting.push_back(from);
+      dispatch(services[name]);
     }
   }
 }
@@ -221,6 +276,7 @@ int run_floor(const std::vector<std::string>& words) {
   if (kind == "handoff") return handoff(word);
   if (kind == "worker") return worker(word == "big", words.size() > 2 ? words[2] : "");
   if (kind == "proxy") return proxy(word == "big");
+  if (kind == "majordomo") return majordomo(word);
   throw std::runtime_error("no floor is called " + kind);
 }
 

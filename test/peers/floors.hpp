@@ -16,6 +16,7 @@ namespace pointsman::peers {
 //   worker SIZE [AT]     answers calls, as a worker does on its direct link; AT: connects to a proxy. SIZE is big for
 //                        64 KB and more: shorter queues
 //   proxy SIZE           zmq_proxy between clients and a worker
+//   majordomo PORT       the broker of the Majordomo pattern
 int run_floor(const std::vector<std::string>& words);
 
 }  // namespace pointsman::peers

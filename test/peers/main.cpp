@@ -7,6 +7,7 @@
 // not work.
 //
 //   pointsman_peers floor KIND …     a server that does nothing over bare libzmq: see floors.hpp
+//   pointsman_peers worker …         the worker of the direct rows: see direct.hpp
 //   pointsman_peers under COMMAND…   runs a command that ends with whoever started it
 
 #include <signal.h>
@@ -20,7 +21,9 @@
 
 #include "protocol/system.hpp"
 #include "test/peers/contests.hpp"
+#include "test/peers/direct.hpp"
 #include "test/peers/floors.hpp"
+#include "test/peers/jobs.hpp"
 #include "test/peers/wire.hpp"
 
 using namespace pointsman;
@@ -85,6 +88,7 @@ int compare(const std::vector<std::string>& words) {
     outcomes.push_back(hold(contest, arguments.rounds));
     for (const auto& [name, why] : outcomes.back().notices) failed = failed || why.starts_with("failed");
   }
+  stop_rivals();
   if (arguments.list) return 0;
   std::printf("%s", table_of(outcomes).c_str());
   if (!arguments.json.empty()) std::ofstream(arguments.json) << json_of(outcomes);
@@ -104,6 +108,7 @@ int main(int argc, char** argv) {
   try {
     const std::vector<std::string> words(argv + 1, argv + argc);
     if (argc > 2 && words[0] == "under") return run_under(argv + 2);
+    if (argc > 2 && words[0] == "worker") return run_echo_worker({words.begin() + 1, words.end()});
     if (argc > 2 && words[0] == "floor") return run_floor({words.begin() + 1, words.end()});
     return compare(words);
   } catch (const std::exception& error) {

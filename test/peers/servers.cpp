@@ -49,6 +49,7 @@ std::string value_of(const std::string& line, const std::string& name) {
 std::string self() { return fs::read_symlink("/proc/self/exe").string(); }
 
 std::string find_program(const std::string& name) {
+  if (name.starts_with('/')) return ::access(name.c_str(), X_OK) == 0 ? name : std::string();
   const char* path = std::getenv("PATH");
   std::stringstream folders(std::string(path != nullptr ? path : "") + ":/usr/sbin:/usr/local/sbin:/sbin");
   for (std::string folder; std::getline(folders, folder, ':');) {

@@ -81,6 +81,15 @@ int connect_to(std::uint16_t port) {
   return socket;
 }
 
+int listen_on(std::uint16_t port) {
+  const int socket = new_socket();
+  const int yes = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  sockaddr_in address = loopback(port);
+  if (::bind(socket, generic(address), sizeof address) != 0 || ::listen(socket, 1024) != 0) fail("listen");
+  return socket;
+}
+
 std::pair<int, int> connected_pair() {
   std::uint16_t port = 0;
   const int listener = bound(port);
@@ -123,18 +132,25 @@ Link::Link(Loop& loop, int socket) : loop_(loop), socket_(-1) { replace(socket);
 
 Link::~Link() {
   if (dirty_) std::erase(loop_.dirty_, this);
-  ::close(socket_);
+  shut();
 }
 
-void Link::replace(int socket) {
+void Link::shut() {
   if (socket_ >= 0) ::close(socket_);
+  socket_ = -1;
+  out_.clear();
+  sent_ = 0;
+}
+
+int Link::accept() { return ::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC); }
+
+void Link::replace(int socket) {
+  shut();
   socket_ = socket;
   const int yes = 1;
   ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   ::fcntl(socket_, F_SETFL, O_NONBLOCK);
   in_.clear();
-  out_.clear();
-  sent_ = 0;
   wants_room_ = false;
   watch(EPOLL_CTL_ADD, EPOLLIN);
 }
@@ -155,6 +171,7 @@ void Link::mark() {
 
 void Link::flush() {
   dirty_ = false;
+  if (socket_ < 0) return;
   while (sent_ < out_.size()) {
     const ssize_t put = ::send(socket_, out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);
     if (put < 0 && errno == EAGAIN) break;
@@ -173,6 +190,7 @@ void Link::flush() {
 void Link::handle(std::uint32_t events) {
   if ((events & EPOLLOUT) != 0 && !dirty_) mark();
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
+  if (socket_ < 0) return;
   static std::string room(piece, '\0');
   const ssize_t got = ::recv(socket_, room.data(), room.size(), 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -180,7 +198,7 @@ void Link::handle(std::uint32_t events) {
   const std::string_view fresh(room.data(), static_cast<std::size_t>(got));
   if (in_.empty()) {
     const std::size_t used = take(fresh);
-    in_.assign(fresh.substr(used));
+    if (used < fresh.size()) in_.assign(fresh.substr(used));
   } else {
     in_ += fresh;
     in_.erase(0, take(in_));

@@ -29,6 +29,7 @@ std::uint16_t free_port();
 
 // Descriptors of TCP connections over the loopback: to a port, and of both ends of a new one.
 int connect_to(std::uint16_t port);
+int listen_on(std::uint16_t port);
 std::pair<int, int> connected_pair();
 
 class Link;
@@ -76,12 +77,16 @@ class Link {
   virtual void over();
   // Another connection in this one's place; nothing of the old one is kept.
   void replace(int socket);
+  // Closes it until it is replaced.
+  void shut();
+  // What epoll says. Of a listener it is overridden: it accepts.
+  virtual void handle(std::uint32_t events);
+  int accept();  // a new connection; -1: there is none
 
  private:
   friend class Loop;
   void watch(int operation, std::uint32_t events);
   void mark();
-  void handle(std::uint32_t events);
   void flush();
 
   Loop& loop_;

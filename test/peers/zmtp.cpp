@@ -161,6 +161,7 @@ void Zmtp::command(std::string_view body) {
   } else if (state_ == State::handshake) {
     if (!body.starts_with("\x05READY")) throw Broken("no READY");
     state_ = State::open;
+    opened();
   }
 }
 

@@ -30,6 +30,7 @@ class Zmtp : public Link {
 
  protected:
   virtual void received(std::string_view frame, bool more) = 0;
+  virtual void opened() {}  // it is ready
 
  private:
   enum class State { greeting, welcome, handshake, open };

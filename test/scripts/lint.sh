@@ -12,4 +12,4 @@ for file in [pathlib.Path(".ci/run"), *pathlib.Path("scripts").rglob("*")]:
         assert file.stat().st_mode & 0o100, f"{file} begins with #! but cannot be run: chmod +x {file}"
 PYTHON
 command -v shellcheck >/dev/null || { echo "skipped: no shellcheck (scripts/setup --dev)"; exit 77; }
-shellcheck scripts/setup scripts/demo scripts/test scripts/shell/*.sh .ci/run test/*/*.sh
+shellcheck scripts/setup scripts/demo scripts/peers scripts/test scripts/shell/*.sh .ci/run test/*/*.sh
