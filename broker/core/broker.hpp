@@ -186,6 +186,7 @@ class Broker {
   void on(const Address& from, const Renew& message);
   void on(const Address& from, const Report& message);
   void on(const Address& from, const Holding& message);
+  void heal(Worker& worker, const Holding& message);
   Session& add_session(std::uint64_t id, Seat& seat, Principal& owner, std::string client, std::string request);
   void attach(Session& session, Seat& seat);
   void detach(Session& session);

@@ -163,6 +163,7 @@ void Broker::on(const Address& from, const Renew& message) {
 void Broker::on(const Address& from, const Report& message) {
   Worker* worker = under_lease(from, message.lease, Report::op);
   if (!worker) return;
+  heard_from(*worker);
   count(Count::reports);
   charge(*worker, message.completed, message.busy_ms);
   bool unknown = false;
@@ -200,13 +201,21 @@ void Broker::on(const Address& from, const Report& message) {
 // The worker's whole list takes the place of ours; only what was assigned after it had been written stays.
 void Broker::on(const Address& from, const Holding& message) {
   Worker* worker = under_lease(from, message.lease, Holding::op);
-  if (!worker || message.reported < worker->applied) return;
-  worker->applied = message.reported;
+  if (!worker) return;
+  if (message.reported >= worker->applied) heal(*worker, message);
+  // Not before: a worker that is restored by this gets nobody for the slots that its list has taken.
+  heard_from(*worker);
+  refresh(*worker);
+  match(*worker);
+}
+
+void Broker::heal(Worker& worker, const Holding& message) {
+  worker.applied = message.reported;
   std::vector<std::uint64_t> held;
   for (const Held& row : message.sessions) held.push_back(row.session);
   std::sort(held.begin(), held.end());
-  for (Session* session = worker->sessions.first(); session;) {
-    Session* after = worker->sessions.after(*session);
+  for (Session* session = worker.sessions.first(); session;) {
+    Session* after = worker.sessions.after(*session);
     const bool later = session->assignment > message.seen && !session->open;
     if (!later && !std::binary_search(held.begin(), held.end(), session->id)) {
       count(Count::healed_sessions);
@@ -214,9 +223,7 @@ void Broker::on(const Address& from, const Holding& message) {
     }
     session = after;
   }
-  for (const Held& row : message.sessions) adopt(*worker, row);
-  refresh(*worker);
-  match(*worker);
+  for (const Held& row : message.sessions) adopt(worker, row);
 }
 
 // A worker says that it holds a session: one of ours, one of a broker before us, or one that had lapsed.

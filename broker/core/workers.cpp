@@ -234,7 +234,6 @@ Worker* Broker::under_lease(const Address& from, std::uint64_t lease, std::strin
     return nullptr;
   }
   move_peer(worker, from);
-  heard_from(worker);
   return &worker;
 }
 
@@ -247,7 +246,8 @@ void Broker::move_peer(Worker& worker, const Address& from) {
   worker.address = from;
 }
 
-// Any message renews. The timer in the heap is left alone: it finds out when it comes up.
+// Any message renews. The timer in the heap is left alone: it finds out when it comes up. But one that was silent may
+// have had the brake put it off, to later than the new lease ends.
 void Broker::heard_from(Worker& worker) {
   const Instant now = now_ - forgiven_;
   if (worker.term != Duration{0}) {
@@ -263,6 +263,7 @@ void Broker::heard_from(Worker& worker) {
     emit(Happening::restored, {.worker = worker.name, .detail = "heard from again", .offerer = worker.owner});
     count(Count::workers_restored);
   }
+  retime(worker);
   refresh(worker);
   match(worker);
 }
@@ -340,6 +341,8 @@ void Broker::suspect(Worker& worker, bool Worker::*why, std::string reason) {
 void Broker::on(const Address& from, const Heartbeat& message) {
   Worker* worker = under_lease(from, message.lease, Heartbeat::op);
   if (!worker) return;
+  if (message.draining && !worker->draining) drain(*worker, DrainMode::drain);
+  heard_from(*worker);
   charge(*worker, message.completed, message.busy_ms);
   note_refused(*worker, message.refused);
   const bool moved = message.progress != worker->progress || message.used == 0;
@@ -363,7 +366,6 @@ void Broker::on(const Address& from, const Heartbeat& message) {
       retime(*worker);
     }
   }
-  if (message.draining && !worker->draining) drain(*worker, DrainMode::drain);
   send(from, Heard{.lease = worker->lease, .beat = message.beat, .applied = worker->applied, .now_ms = in_ms(now_)});
   release_again(*worker);
   compare(*worker, message);
