@@ -11,6 +11,8 @@ namespace {
 
 // Former leases whose tickets are told from those of other workers.
 constexpr std::size_t former_max = 64;
+// What the broker's clock, as it is thought to be, is set back by at most at a time: no ticket is good for longer.
+constexpr Duration step_max{std::chrono::hours(24)};
 
 }  // namespace
 
@@ -41,6 +43,11 @@ void Admission::clock(Instant now, Milliseconds broker_now, Instant asked) {
   // question was sent says so. Otherwise all tickets would look expired from then on.
   const bool behind = asked != Instant::min() && thought > broker_now + Milliseconds(1) + (now - asked);
   if (thought < broker_now || behind) {
+    // Tickets live longer than was thought, and those that were taken for expired may not be: what was spent stays so.
+    if (behind) {
+      set_back_ += std::min<Duration>(thought - broker_now, step_max);
+      floor_ = std::max(floor_, forgotten_);
+    }
     key.broker_now = broker_now;
     key.at = now;
   }
@@ -77,11 +84,15 @@ std::variant<Admission::Admitted, Fault> Admission::read(Instant now, const Byte
 }
 
 void Admission::spend(Instant now, std::uint64_t session, Instant expires) {
-  while (!used_by_time_.empty() && used_by_time_.begin()->first < now) {
+  while (!used_by_time_.empty() && used_by_time_.begin()->first + set_back_ < now) {
+    forgotten_ = std::max(forgotten_, used_by_time_.begin()->second);
     used_.erase(used_by_time_.begin()->second);
     used_by_time_.erase(used_by_time_.begin());
   }
-  if (expires < now) return;
+  if (expires < now) {
+    forgotten_ = std::max(forgotten_, session);
+    return;
+  }
   if (const auto known = used_.find(session); known != used_.end()) {
     used_by_time_.erase({known->second, session});
   } else if (used_.size() == used_max_) {
@@ -91,8 +102,8 @@ void Admission::spend(Instant now, std::uint64_t session, Instant expires) {
     used_.erase(oldest->second);
     used_by_time_.erase(oldest);
   }
-  used_[session] = expires;
-  used_by_time_.emplace(expires, session);
+  used_[session] = expires - set_back_;
+  used_by_time_.emplace(expires - set_back_, session);
 }
 
 void Admission::check() const {

@@ -65,9 +65,11 @@ class Admission {
   std::size_t used_max_;
   std::deque<Key> keys_;  // oldest first; the last is the current one
   std::deque<std::uint64_t> former_;  // leases of before whose keys are forgotten, or soon: at most former_max
-  std::unordered_map<std::uint64_t, Instant> used_;  // session, when its ticket has expired
+  std::unordered_map<std::uint64_t, Instant> used_;  // session, when its ticket has expired, but for set_back_
   std::set<std::pair<Instant, std::uint64_t>> used_by_time_;
-  std::uint64_t floor_ = 0;  // sessions up to this one count as used: forgotten for want of room
+  std::uint64_t floor_ = 0;  // sessions up to this one count as used: forgotten for want of room, or too soon
+  std::uint64_t forgotten_ = 0;  // the last session that is, because its ticket has expired
+  Duration set_back_{0};  // by how much the broker's clock, as it was thought to be, was set back in all
 };
 
 }  // namespace pointsman::workers
