@@ -2,7 +2,9 @@
 // worker.mjs SERVICE [SLOTS]: a whole worker in one file, from PROTOCOL.md alone. Answers with its input reversed.
 // It takes msgpack bodies only. Work is asynchronous; what computes for long belongs into a thread of its own.
 // With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts. The module does not
-// say which key a message came under; so a ticket is taken if its client's key is among those that are connected here.
+// show a message's User-Id (zeromq.js 6 hands out frames only), so not which key it came under: a ticket is taken if its
+// client's key is among those that came, and a thief with another key can use it meanwhile. Workers in C++ and Python cannot
+// be fooled so.
 import { randomUUID, timingSafeEqual } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { encode, decode } from '@msgpack/msgpack'
