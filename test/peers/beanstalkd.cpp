@@ -127,7 +127,8 @@ class Beanstalkd : public Rival {
   std::unique_ptr<Party> worker(Jobs& jobs, unsigned, std::uint16_t port) override {
     return std::make_unique<BeanstalkWorker>(jobs, port, with_result_, clients_);
   }
-  std::string waiting_job(std::uint64_t) override { return with_result_ ? "" : put_command(job_payload); }
+  std::string waiting_job() override { return put_command(job_payload); }
+  bool weighable() const override { return with_result_; }
 
  private:
   const bool with_result_;

@@ -70,6 +70,7 @@ Figure Outcome::middle(const std::string& contender) const {
   out.p50 = of(&Figure::p50);
   out.p99 = of(&Figure::p99);
   out.cpu = of(&Figure::cpu);
+  out.load_cpu = of(&Figure::load_cpu);
   for (const Figure& figure : all) out.count += figure.count;
   return out;
 }
@@ -110,8 +111,9 @@ std::string table_of(const std::vector<Outcome>& outcomes) {
     if (contest.group != group) {
       group = contest.group;
       out += "\n" + group +
-             "\n\n| | | a second | p50 us | p99 us | CPU us | rate, of the first | CPU, of the first |\n";
-      out += "|---|---|---|---|---|---|---|---|\n";
+             "\n\n| | | a second | p50 us | p99 us | CPU us | load CPU us | rate, of the first | CPU, of the "
+             "first |\n";
+      out += "|---|---|---|---|---|---|---|---|---|\n";
     }
     std::string title = contest.name;
     std::string first;
@@ -120,7 +122,7 @@ std::string table_of(const std::vector<Outcome>& outcomes) {
       if (first.empty()) first = contender.name;
       const Figure f = outcome.middle(contender.name);
       out += "| " + title + " | " + contender.name + " | " + number(f.rate) + " | " + number(f.p50) + " | " +
-             number(f.p99) + " | " + number(f.cpu) + " | " +
+             number(f.p99) + " | " + number(f.cpu) + " | " + number(f.load_cpu) + " | " +
              text("%.2f", outcome.ratio(Quantity::rate, contender.name, first)) + " | " +
              (f.cpu > 0 ? text("%.2f", outcome.ratio(Quantity::cpu, contender.name, first)) : "-") + " |\n";
       title.clear();
@@ -153,9 +155,10 @@ std::string json_of(const std::vector<Outcome>& outcomes) {
       out += comma + "{\"name\":\"" + name + "\",\"rounds\":[";
       comma = ",";
       for (const Figure& f : rounds) {
-        out += text(R"(%s{"rate":%.1f,"p50_us":%.2f,"p99_us":%.2f,"cpu_us":%.3f,"count":%llu})",
-                    &f == &rounds.front() ? "" : ",", f.rate, f.p50, f.p99, f.cpu,
-                    static_cast<unsigned long long>(f.count));
+        out += text(
+            R"(%s{"rate":%.1f,"p50_us":%.2f,"p99_us":%.2f,"cpu_us":%.3f,"load_cpu_us":%.3f,"count":%llu})",
+            &f == &rounds.front() ? "" : ",", f.rate, f.p50, f.p99, f.cpu, f.load_cpu,
+            static_cast<unsigned long long>(f.count));
       }
       out += "]}";
     }

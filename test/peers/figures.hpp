@@ -8,12 +8,14 @@
 
 namespace pointsman::peers {
 
-// Rates a second, latencies in microseconds, CPU of the measured process in microseconds an operation.
+// Rates a second, latencies in microseconds, CPU in microseconds an operation: of the measured
+// process, and of the generator, which is clients and workers.
 struct Figure {
   double rate = 0;
   double p50 = 0;
   double p99 = 0;
   double cpu = 0;
+  double load_cpu = 0;
   std::uint64_t count = 0;
 };
 

@@ -121,7 +121,7 @@ class Gearmand : public Rival {
   std::unique_ptr<Party> worker(Jobs& jobs, unsigned, std::uint16_t port) override {
     return std::make_unique<GearmanWorker>(jobs, port);
   }
-  std::string waiting_job(std::uint64_t) override {
+  std::string waiting_job() override {
     return packet(submit_job_background, "work" + zero + zero + job_payload);
   }
 };

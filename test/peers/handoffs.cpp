@@ -30,6 +30,11 @@ class Handoffs : public Driver {
   Handoffs(const Load& load, const std::string& clients, const std::string& workers);
   ~Handoffs() override;
 
+  // Waits until all are there.
+  void gather() {
+    if (!loop().run(20, [this] { return connected(); })) throw Broken("not everybody could connect in time");
+  }
+
   struct Counts {
     std::uint64_t requests = 0, grants = 0, notices = 0, closings = 0, calls = 0, replies = 0;
   };
@@ -306,6 +311,29 @@ void Handoffs::prove() {
   }
 }
 
+// Asks without waiting for answers, then for the broker's figures: when these come, everything was read.
+class Waiter : public Zmtp {
+ public:
+  Waiter(Loop& loop, const std::string& at) : Zmtp(loop, connect_to(port_of(at)), "DEALER") {}
+  void ask(unsigned count) {
+    Sample request = sample_waiting_request("client-000");
+    std::string id;
+    for (unsigned i = 0; i < count; ++i) {
+      write_id(id, i + 1);
+      request.set_id(id);
+      frame(request.bytes());
+    }
+    frame(sample_status());
+  }
+  bool heard = false;
+
+ protected:
+  void received(std::string_view body, bool) override {
+    if (op_in(body) != "stats") unexpected(body);
+    heard = true;
+  }
+};
+
 class Echo : public Driver {
  public:
   Echo(const Load& load, const std::string& endpoint) {
@@ -356,6 +384,24 @@ class Echo : public Driver {
 Figure drive_handoffs(const Load& load, const Server& server, const std::string& clients,
                       const std::string& workers) {
   return Handoffs(load, clients, workers).measure(load, server);
+}
+
+double idle_workers(const Server& server, const std::string& workers, unsigned count) {
+  Loop pause;
+  const double before = server.settled_memory(pause);
+  Handoffs crowd({.clients = 0, .workers = count}, {}, workers);
+  crowd.gather();
+  return (server.settled_memory(crowd.loop()) - before) / count;
+}
+
+double waiting_requests(const Server& server, const std::string& clients, unsigned count) {
+  Loop loop;
+  Waiter waiter(loop, clients);
+  if (!loop.run(20, [&] { return waiter.ready(); })) throw Broken("cannot connect");
+  const double before = server.settled_memory(loop);
+  waiter.ask(count);
+  if (!loop.run(20, [&] { return waiter.heard; })) throw Broken("the broker does not take the requests");
+  return (server.settled_memory(loop) - before) / count;
 }
 
 Figure drive_echo(const Load& load, const Server& server, const std::string& endpoint) {

@@ -13,6 +13,10 @@ namespace pointsman::peers {
 Figure drive_handoffs(const Load& load, const Server& server, const std::string& clients,
                       const std::string& workers);
 
+// Memory, in bytes: of each worker once all are registered; of each request that waits.
+double idle_workers(const Server& server, const std::string& workers, unsigned count);
+double waiting_requests(const Server& server, const std::string& clients, unsigned count);
+
 // An operation is a message to a ROUTER and back.
 Figure drive_echo(const Load& load, const Server& server, const std::string& endpoint);
 

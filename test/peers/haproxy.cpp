@@ -92,6 +92,7 @@ class Haproxy : public Rival {
   std::string name() const override { return "HAProxy leastconn"; }
   std::string package() const override { return "haproxy"; }
   std::string program() const override { return "haproxy"; }
+  bool weighable() const override { return false; }
   void start(Server& server, std::uint16_t port) override {
     // Workers listen before they are known as workers: the configuration has their ports.
     const std::string path = server.folder() + "/haproxy.cfg";

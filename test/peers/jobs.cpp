@@ -24,9 +24,27 @@ std::vector<std::shared_ptr<Rival>> all_rivals() {
           redis(),    rabbitmq(), haproxy(),         majordomo()};
 }
 
-Jobs::Jobs(Rival& rival, const Load& load, std::uint16_t port) {
-  for (unsigned i = 0; i < load.workers; ++i) workers_.push_back(rival.worker(*this, i, port));
-  for (unsigned i = 0; i < load.clients; ++i) clients_.push_back(rival.client(*this, i, port));
+Jobs::Jobs(Rival& rival, const Load& load, std::uint16_t port) : rival_(rival), load_(load), port_(port) {}
+
+void Jobs::gather() {
+  for (unsigned i = 0; i < load_.workers; ++i) workers_.push_back(rival_.worker(*this, i, port_));
+  for (unsigned i = 0; i < load_.clients; ++i) clients_.push_back(rival_.client(*this, i, port_));
+  if (!loop().run(20, [this] { return connected(); })) throw Broken("not everybody could connect in time");
+}
+
+double Jobs::idle(const Server& server) {
+  const double before = server.settled_memory(loop());
+  gather();
+  return (server.settled_memory(loop()) - before) / load_.workers;
+}
+
+double Jobs::flood(const Server& server, const std::string& job, unsigned count) {
+  gather();
+  const double before = server.settled_memory(loop());
+  auto& link = dynamic_cast<Link&>(*clients_.at(0));
+  for (unsigned i = 0; i < count; ++i) link.put(job);
+  if (!loop().run(20, [&] { return link.unsent() == 0; })) throw Broken("the server does not take the jobs");
+  return (server.settled_memory(loop()) - before) / count;
 }
 
 std::uint64_t Jobs::asks(Party& client) {
@@ -74,7 +92,9 @@ Figure run_jobs(Rival& rival, const Load& load) {
     rival.start(own->server, own->port);
     if (rival.slow()) left_running()[rival.name()] = std::move(own);
   }
-  return Jobs(rival, load, running->port).measure(load, running->server);
+  Jobs jobs(rival, load, running->port);
+  jobs.gather();
+  return jobs.measure(load, running->server);
 }
 
 void stop_rivals() { left_running().clear(); }

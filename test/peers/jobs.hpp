@@ -42,7 +42,9 @@ class Rival {
   virtual std::unique_ptr<Party> client(Jobs& jobs, unsigned number, std::uint16_t port) = 0;
   virtual std::unique_ptr<Party> worker(Jobs& jobs, unsigned number, std::uint16_t port) = 0;
   // What a client sends to have a job wait while there is no worker; empty: it cannot.
-  virtual std::string waiting_job(std::uint64_t) { return {}; }
+  virtual std::string waiting_job() { return {}; }
+  // Whether workers stay connected while they are idle, and it can be run without clients.
+  virtual bool weighable() const { return true; }
   // Whether it takes seconds to start, so that one has to do for all rounds.
   virtual bool slow() const { return false; }
 };
@@ -61,6 +63,13 @@ class Jobs : public Driver {
  public:
   Jobs(Rival& rival, const Load& load, std::uint16_t port);
 
+  // Waits until all are there.
+  void gather();
+
+  // Memory, in bytes: of each worker once all are there; of each of so many jobs that the first client sends.
+  double idle(const Server& server);
+  double flood(const Server& server, const std::string& job, unsigned count);
+
   // A worker has done a job.
   void served() { ++served_; }
   // A client's job is done: the next one follows.
@@ -75,6 +84,9 @@ class Jobs : public Driver {
   void prove() override;
 
  private:
+  Rival& rival_;
+  const Load load_;
+  const std::uint16_t port_;
   std::vector<std::unique_ptr<Party>> clients_, workers_;
   std::uint64_t asked_ = 0, served_ = 0, answered_ = 0;
 };

@@ -24,6 +24,7 @@
 #include "test/peers/direct.hpp"
 #include "test/peers/floors.hpp"
 #include "test/peers/jobs.hpp"
+#include "test/peers/memory.hpp"
 #include "test/peers/wire.hpp"
 
 using namespace pointsman;
@@ -67,10 +68,10 @@ Arguments arguments_of(const std::vector<std::string>& words) {
   return all;
 }
 
-bool wanted(const Arguments& arguments, const Contest& contest) {
-  if (!arguments.only.empty() && contest.name.find(arguments.only) == std::string::npos) return false;
+bool wanted(const Arguments& arguments, const std::string& group, const std::string& name) {
+  if (!arguments.only.empty() && name.find(arguments.only) == std::string::npos) return false;
   return arguments.groups.empty() ||
-         ("," + arguments.groups + ",").find("," + contest.group + ",") != std::string::npos;
+         ("," + arguments.groups + ",").find("," + group + ",") != std::string::npos;
 }
 
 int compare(const std::vector<std::string>& words) {
@@ -79,7 +80,7 @@ int compare(const std::vector<std::string>& words) {
   std::vector<Outcome> outcomes;
   bool failed = false;
   for (const Contest& contest : all_contests(arguments.pace)) {
-    if (!wanted(arguments, contest)) continue;
+    if (!wanted(arguments, contest.group, contest.name)) continue;
     if (arguments.list) {
       std::printf("%s: %s\n", contest.group.c_str(), contest.name.c_str());
       continue;
@@ -89,10 +90,25 @@ int compare(const std::vector<std::string>& words) {
     for (const auto& [name, why] : outcomes.back().notices) failed = failed || why.starts_with("failed");
   }
   stop_rivals();
+  std::vector<Weight> weights;
+  if (wanted(arguments, "memory", "memory")) {
+    if (arguments.list) {
+      std::printf("memory: memory\n");
+      return 0;
+    }
+    std::fprintf(stderr, "memory\n");
+    const bool tiny = arguments.pace.tiny;
+    weights = weigh(tiny ? 20 : 1000, tiny ? 100 : 10'000, !tiny);
+    for (const Weight& weight : weights) failed = failed || weight.notice.starts_with("failed");
+  }
   if (arguments.list) return 0;
-  std::printf("%s", table_of(outcomes).c_str());
-  if (!arguments.json.empty()) std::ofstream(arguments.json) << json_of(outcomes);
-  return failed || outcomes.empty() ? 1 : 0;
+  if (!outcomes.empty()) std::printf("%s", table_of(outcomes).c_str());
+  if (!weights.empty()) std::printf("%s", table_of(weights).c_str());
+  if (!arguments.json.empty()) {
+    std::ofstream(arguments.json) << "{\"contests\":" << json_of(outcomes)
+                                  << ",\"memory\":" << json_of(weights) << "}\n";
+  }
+  return failed || (outcomes.empty() && weights.empty()) ? 1 : 0;
 }
 
 int run_under(char** command) {

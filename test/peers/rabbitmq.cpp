@@ -178,7 +178,7 @@ class RabbitMq : public Rival {
   std::unique_ptr<Party> worker(Jobs& jobs, unsigned, std::uint16_t port) override {
     return std::make_unique<RabbitWorker>(jobs, port);
   }
-  std::string waiting_job(std::uint64_t) override { return publish("work", {}, job_payload); }
+  std::string waiting_job() override { return publish("work", {}, job_payload); }
 
  private:
   Server names_;

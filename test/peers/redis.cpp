@@ -109,7 +109,7 @@ class Redis : public Rival {
   std::unique_ptr<Party> worker(Jobs& jobs, unsigned, std::uint16_t port) override {
     return std::make_unique<RedisWorker>(jobs, port);
   }
-  std::string waiting_job(std::uint64_t) override { return command({"LPUSH", "work", job_payload}); }
+  std::string waiting_job() override { return command({"LPUSH", "work", job_payload}); }
 };
 
 }  // namespace

@@ -121,6 +121,17 @@ Sample sample_request(const std::string& client) {
   return {encode(Request{.id = sample_id, .service = "work", .client = client}), sample_id, 0};
 }
 
+Sample sample_waiting_request(const std::string& client) {
+  return {encode(Request{.id = sample_id,
+                         .service = "none",
+                         .client = client,
+                         .wait_ms = Milliseconds(3'600'000),
+                         .absent = true}),
+          sample_id, 0};
+}
+
+std::string sample_status() { return encode(Status{}); }
+
 Sample sample_granted(const std::string& worker, const std::string& ticket, const std::string& key) {
   return {encode(Granted{.id = sample_id,
                          .session = first_session,

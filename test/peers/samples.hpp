@@ -31,6 +31,8 @@ class Sample {
 
 // Between clients and broker. What a floor grants has the size of what a broker grants.
 Sample sample_request(const std::string& client);
+Sample sample_waiting_request(const std::string& client);  // for a service that nobody offers
+std::string sample_status();
 Sample sample_granted(const std::string& worker, const std::string& ticket, const std::string& key);
 
 // Between workers and broker.

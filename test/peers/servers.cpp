@@ -114,6 +114,16 @@ double Server::memory() const {
   return bytes;
 }
 
+double Server::settled_memory(Loop& loop) const {
+  double last = 0, now = memory();
+  for (int i = 0; i < 40 && (i < 3 || last != now); ++i) {
+    loop.run(0.1);
+    last = now;
+    now = memory();
+  }
+  return now;
+}
+
 Keys::Keys(const std::string& folder)
     : server_file(folder + "/server"), load_file(folder + "/load"), allowed_file(folder + "/allowed") {
   const SharedKeyPair server = make_key_pair(), load = make_key_pair();

@@ -26,6 +26,8 @@ class Server {
   // CPU time of all its threads, in seconds, and resident memory, in bytes. With its children if it has some.
   double cpu() const;
   double memory() const;
+  // Once it does not change any more, while `loop` goes on.
+  double settled_memory(Loop& loop) const;
 
  private:
   TemporaryFolder folder_;
