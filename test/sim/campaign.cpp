@@ -5,19 +5,27 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <new>
 
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "test/sim/world.hpp"
 
 namespace pointsman::sim {
 namespace {
 
 constexpr int must = 76;
 constexpr int same_story = 77;
+constexpr int endless = 79;
+
+// Seconds of processor time between two looks at whether the simulation moves on; a step takes microseconds.
+constexpr int look_every = 2;
 
 double seconds_since(std::chrono::steady_clock::time_point begun) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
@@ -52,7 +60,29 @@ Result result_of(std::uint64_t seed, const Outcome& outcome) {
   return r;
 }
 
-// A pipe, and what a dying child says last: the text of a MUST.
+// In a child: a step that does not end ends the process, so that it costs its seed only. Whoever looks twice at the same
+// number of turns sees a step that has run for longer than `look_every`.
+std::uint64_t turns_seen = 0;
+
+void look(int) {
+  const auto turns = turns_taken();
+  if (turns == turns_seen) {
+    constexpr std::string_view text = "I79: a step does not come to an end\n";
+    if (write(2, text.data(), text.size()) < 0) std::_Exit(70);
+    std::_Exit(endless);
+  }
+  turns_seen = turns;
+}
+
+void watch_turns() {
+  struct sigaction action{};
+  action.sa_handler = look;
+  sigaction(SIGVTALRM, &action, nullptr);
+  const itimerval every{{look_every, 0}, {look_every, 0}};
+  setitimer(ITIMER_VIRTUAL, &every, nullptr);
+}
+
+// A pipe, and what a dying child says last: the text of a MUST, or of look().
 struct Child {
   pid_t id = 0;
   int results = -1;
@@ -62,8 +92,8 @@ struct Child {
     std::string text(400, '\0');
     std::rewind(said);
     text.resize(std::fread(text.data(), 1, text.size(), said));
-    const auto end = text.find('\n');
-    return "I76: " + text.substr(0, end);
+    text.resize(std::min(text.size(), text.find('\n')));
+    return text.starts_with("I79: ") ? text : "I76: " + text;
   }
 };
 
@@ -80,6 +110,7 @@ Child start(Act act) {
   }
   close(ends[0]);
   dup2(fileno(child.said), 2);
+  watch_turns();
   act(ends[1]);
   std::_Exit(0);
 }
@@ -182,7 +213,10 @@ class Campaign {
     waitpid(child.id, &status, 0);
     close(child.results);
     const bool died = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-    if (died) fail({child_seed_[child.id], must, child.last_words(), seconds_since(begun_)});
+    if (died) {
+      const int invariant = WIFEXITED(status) && WEXITSTATUS(status) == endless ? endless : must;
+      fail({child_seed_[child.id], invariant, child.last_words(), seconds_since(begun_)});
+    }
     std::fclose(child.said);
     if (died && !board_->stop) child = employ();
     else children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(at));
@@ -237,6 +271,7 @@ Verdict judge(std::uint64_t seed, const Cut& cut) {
     verdict = {result.invariant, result.what, result.calm, Duration(result.simulated), result.asked};
   } else {
     verdict.what = child.last_words();
+    if (WIFEXITED(status) && WEXITSTATUS(status) == endless) verdict.invariant = endless;
     std::fill(verdict.asked.begin(), verdict.asked.end(), 0);
   }
   std::fclose(child.said);

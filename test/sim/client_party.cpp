@@ -209,10 +209,12 @@ void ClientParty::act(const clients::Part& a) {
   const auto found = state.calls.find(a.number);
   if (found == state.calls.end()) throw Violation(60, name() + " gets a part of call " + std::to_string(a.number) + ", which had ended");
   Call& call = found->second;
-  if (a.payload.size() != 2 || a.payload[0].view() != call.text)
+  if (a.payload.size() != 3 || a.payload[0].view() != call.text)
     throw Violation(62, "call " + call.text + " gets the answer of another one");
   if (a.payload[1].view() != std::to_string(call.next_part)) throw Violation(62, "call " + call.text + " gets its parts out of order");
-  ++call.next_part;
+  if (call.next_part++ == 0) call.by = a.payload[2].str();
+  if (call.by != a.payload[2].view())
+    throw Violation(62, "call " + call.text + " gets an answer that " + call.by + " began and " + a.payload[2].str() + " went on with");
   if (a.more) return;
   ++answered_;
   if (state.proof) proofs_.erase(state.service);

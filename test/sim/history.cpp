@@ -148,7 +148,7 @@ void History::assigned(const Assign& assign, Instant now) {
     }
     granted_[row.id] = row.session;
     promises_[row.session] = {.worker = held.worker, .client = row.client, .service = row.service, .id = row.id,
-                              .expires = world_.now() + row.ttl_ms, .closed_at = {}};
+                              .expires = world_.now() + row.ttl_ms, .slept_then = slept_, .closed_at = {}};
   }
 }
 
@@ -161,7 +161,7 @@ void History::granted(const Granted& m) {
     throw Violation(19, "session " + number(m.session) + " was granted differently before");
   if (promise.reported) throw Violation(27, "request " + m.id + " is answered with session " + number(m.session) + ", which is over");
   promise.direct = m.direct;
-  promise.expires = std::max(promise.expires, world_.now() + m.ttl_ms);
+  promise.expires = std::max(promise.expires, world_.now() + m.ttl_ms - (slept_ - promise.slept_then));
   const auto before = granted_.find(m.id);
   if (before != granted_.end() && before->second != m.session)
     throw Violation(8, "request " + m.id + " was answered with session " + number(before->second) + " before");
@@ -226,15 +226,25 @@ void History::began(const std::string& worker, std::uint64_t lease, std::uint64_
   promise.begun = true;
   ++begun_;
   if (promise.direct == Direct::own) return;
-  if (world_.now() > promise.expires + late + asleep)
+  const auto expires = promise.expires + (slept_ - promise.slept_then);
+  if (world_.now() > expires + late + asleep)
     throw Violation(22, what + " was opened " +
-                    number(static_cast<std::uint64_t>((world_.now() - promise.expires).count() / 1000)) +
+                    number(static_cast<std::uint64_t>((world_.now() - expires).count() / 1000)) +
                     " ms after its ticket had expired");
   const auto held = leases_.find(lease);
   if (held == leases_.end() || held->second.term == forever) return;
   const auto term = Duration(held->second.term);
   if (world_.now() > held->second.heard_global + term + term / 5 + asleep)
     throw Violation(3, what + " was opened when the lease " + number(lease) + " was over at the broker");
+}
+
+void History::finished(std::uint64_t session) {
+  if (const auto found = promises_.find(session); found != promises_.end()) found->second.ended = true;
+}
+
+bool History::ended(std::uint64_t session) const {
+  const auto found = promises_.find(session);
+  return found != promises_.end() && found->second.ended;
 }
 
 Instant History::lease_end(const std::string& worker) const {
@@ -244,8 +254,11 @@ Instant History::lease_end(const std::string& worker) const {
   return never;
 }
 
-void History::served(const std::string& call, std::uint64_t most) {
-  if (++served_[call] > most) throw Violation(63, "call " + call + " was served " + number(served_[call]) + " times");
+// A worker that refused a session may let it in later, for a copy of the call that only a network made: no client sends
+// one. In one session even then each call is served once.
+void History::served(const std::string& call, std::uint64_t session, std::uint64_t call_number, std::uint64_t most) {
+  if (!served_in_.emplace(session, call_number).second) throw Violation(63, "call " + call + " was served twice in session " + number(session));
+  if (++served_[call] > most + world_.copies(call)) throw Violation(63, "call " + call + " was served " + number(served_[call]) + " times");
 }
 
 }  // namespace pointsman::sim

@@ -25,8 +25,10 @@ struct Promise {
   std::string service;
   std::string id;
   Direct direct = Direct::pointsman;
-  Instant expires;  // of its newest ticket, in world time
+  Instant expires;  // of its newest ticket, in world time, but for what the broker has slept since
+  Duration slept_then{};
   bool begun = false;
+  bool ended = false;   // at its worker
   bool closed = false;  // at the broker
   bool reported = false;  // because its worker said so
   Instant closed_at;    // on the broker's clock
@@ -46,6 +48,7 @@ class History {
 
   // The broker. `event` before the step, the rest after it.
   void broker_started(std::uint64_t epoch);
+  void broker_slept(Duration time) { slept_ += time; }  // and its clock stood still: what it gave lives longer
   void before_broker(const broker::Event& event, Instant now, Instant deadline);
   void after_broker(const broker::Event& event, const broker::Actions& actions, Instant now);
   void watched(const Happened& event, Instant now);
@@ -56,8 +59,12 @@ class History {
   void began(const std::string& worker, std::uint64_t lease, std::uint64_t session, const std::string& service,
              const std::string& client, Duration late, Duration asleep);
 
-  // A call is served. `most` times may it be, in all.
-  void served(const std::string& call, std::uint64_t most);
+  // And is over there. Nobody opens it any more.
+  void finished(std::uint64_t session);
+  bool ended(std::uint64_t session) const;
+
+  // A call is served, under this number of a session. `most` times may it be, in all.
+  void served(const std::string& call, std::uint64_t session, std::uint64_t call_number, std::uint64_t most);
 
   // When the broker takes the lease of this worker for over, in world time; never if it has none that ends.
   Instant lease_end(const std::string& worker) const;
@@ -100,6 +107,7 @@ class History {
   std::map<std::string, std::uint64_t> granted_; // the session of each request id, of this broker
   std::map<std::uint64_t, Promise> promises_;
   std::map<std::string, std::uint64_t> served_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> served_in_;  // sessions and numbers of their calls
   std::deque<Given> tickets_;
   std::optional<Request> asking_;  // in this step
   std::uint64_t epoch_ = 0;
@@ -107,6 +115,7 @@ class History {
   std::uint64_t orders_ = 0;
   std::uint64_t grants_ = 0;
   std::uint64_t begun_ = 0;
+  Duration slept_{};
   Duration late_{};  // by how much the broker's turns came too late, in all
 };
 

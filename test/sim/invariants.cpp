@@ -16,6 +16,7 @@ constexpr std::array table{
     Invariant{5, false, "a message under a lease that is not current is refused as such and changes nothing"},
     Invariant{6, false, "a stall of the broker alone ends no lease: what it overslept is given back"},
     Invariant{7, false, "when most workers fall silent at once none is struck off for three terms, then few a second"},
+    Invariant{78, false, "who is silent for two terms is struck off, unless most are; then in its turn"},
     // Assignment.
     Invariant{8, false, "a request has one session at most that is not over"},
     Invariant{9, false, "no worker, and no service of a worker, gets more sessions than it has slots"},
@@ -56,8 +57,8 @@ constexpr std::array table{
     // Clients and workers keep their word to the programs around them.
     Invariant{60, false, "the end of each session, call and question is told exactly once, and nothing after it"},
     Invariant{61, false, "no call outlives its limit"},
-    Invariant{62, false, "a call gets its own answer, its parts in order and each once"},
-    Invariant{63, false, "a call is worked on at most once more than it may be given to another worker"},
+    Invariant{62, false, "a call gets its own answer, by one worker, its parts in order and each once"},
+    Invariant{63, false, "a call is worked on once in a session, and in all once more than it may be given to another worker"},
     Invariant{64, false, "a worker serves one call of a session at a time, and only of sessions that are open"},
     Invariant{65, true, "clients come to an end with everything that they had begun"},
     Invariant{66, true, "every client is served, by every service"},
@@ -74,6 +75,7 @@ constexpr std::array table{
     Invariant{75, false, "a deadline moves on"},
     Invariant{76, false, "all checks of the cores themselves hold (MUST)"},
     Invariant{77, false, "the same seed gives the same story"},
+    Invariant{79, false, "every step comes to an end"},
 };
 
 }  // namespace

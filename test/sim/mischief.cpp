@@ -2,6 +2,8 @@
 
 #include "test/sim/mischief.hpp"
 
+#include <algorithm>
+
 #include "protocol/notation.hpp"
 
 namespace pointsman::sim {
@@ -50,6 +52,19 @@ void Eve::show_ticket(bool forged) {
   world_.send(*this, {link, Renew{.session = session, .client = name()}, {}});
   world_.send(*this, {link, Abandon{.session = session, .number = 1}, {}});
   world_.send(*this, {link, Heartbeat{.lease = 1}, {}});
+  world_.later(*this, std::chrono::seconds(2), [this, link] { world_.hang_up(*this, link); });
+}
+
+// The newest ticket of a session that its worker has ended, as its client might show it, late.
+void Eve::reuse_ticket() {
+  if (!up_) return;
+  const auto& tickets = stage_.history.tickets();
+  const auto over = std::find_if(tickets.rbegin(), tickets.rend(),
+                                 [this](const Given& given) { return stage_.history.ended(given.session); });
+  if (over == tickets.rend()) return;
+  const Address link{Door::direct, Codec::msgpack, ++links_, {}};
+  world_.dial(*this, link, over->endpoint);
+  world_.send(*this, {link, Open{.ticket = over->ticket, .client = over->client}, {}});
   world_.later(*this, std::chrono::seconds(2), [this, link] { world_.hang_up(*this, link); });
 }
 

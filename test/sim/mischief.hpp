@@ -19,6 +19,7 @@ class Eve final : public Party {
   Instant deadline() const override { return never; }
 
   void show_ticket(bool forged);
+  void reuse_ticket();
   void talk_nonsense();
 
  private:

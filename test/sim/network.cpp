@@ -12,6 +12,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// Of what a connection carried so much can come again.
+constexpr std::size_t remembered = 32;
+
 // What a core says is written and read in both codecs, as it would be on its way.
 Message through_codec(const Message& message, Codec codec) {
   const auto bytes = encode(message, codec);
@@ -125,6 +128,7 @@ void World::send(Party& party, const Send& action) {
   if (way == 1 && (action.to.codec != line.codec || action.to.envelope != line.envelope))
     throw Violation(74, party.name() + " answers in another codec or envelope: " + to_line(action.message));
   const auto times = hit(Trouble::loss) ? 0 : hit(Trouble::duplicate) ? 2 : 1;
+  if (times == 2) note_copy(action.message, action.payload);
   for (int i = 0; i < times; ++i)
     post(line, way, line.chance.hit(0.1) ? through_codec(action.message, line.codec) : action.message, action.payload);
 }
@@ -157,8 +161,39 @@ void World::post(Line& line, int way, Message message, Payload payload) {
   }
   const auto index = static_cast<std::size_t>(way);
   if (!hit(Trouble::reorder)) line.clear[index] = at = std::max(at, line.clear[index]);
+  keep(line, letter);
   auto act = [this, letter = std::make_shared<Letter>(std::move(letter))] { deliver(std::move(*letter)); };
   push(at, nullptr, std::move(act));
+}
+
+void World::note_copy(const Message& message, const Payload& payload) {
+  if (std::holds_alternative<Call>(message) && !payload.empty()) ++copies_[payload[0].str()];
+}
+
+std::uint64_t World::copies(const std::string& call) const {
+  const auto found = copies_.find(call);
+  return found == copies_.end() ? 0 : found->second;
+}
+
+void World::keep(Line& line, const Letter& letter) {
+  if (profile_.of(Trouble::echo) <= 0 || calm_ || !std::holds_alternative<Message>(letter.body)) return;
+  line.said.push_back(letter);
+  if (line.said.size() > remembered) line.said.pop_front();
+}
+
+// A connection says something again, whatever it was: first a kind of message is chosen, so that rare ones come, too.
+void World::echo_one() {
+  Line* line = some_line();
+  if (!line || line->said.empty()) return;
+  std::map<std::size_t, std::vector<const Letter*>> kinds;
+  for (const auto& letter : line->said) kinds[std::get<Message>(letter.body).index()].push_back(&letter);
+  const auto kind = std::next(kinds.begin(), static_cast<std::ptrdiff_t>(chance_.below(kinds.size())));
+  Letter letter = *chance_.pick(kind->second);
+  letter.broken = line->broken;
+  letter.peer = line->peer;
+  note_copy(std::get<Message>(letter.body), letter.payload);
+  push(now_ + line->chance.around(profile_.delay) + Duration(20), nullptr,
+       [this, letter = std::make_shared<Letter>(std::move(letter))] { deliver(std::move(*letter)); });
 }
 
 void World::deliver(Letter letter) {

@@ -90,6 +90,7 @@ class WorkerParty final : public Party {
   std::unique_ptr<WorkerParty> another(std::string other);  // a second process, not started
   void stop(bool now);
   void lie();
+  void lie_of_sessions();
   void slept(Duration asleep) { asleep_ += asleep; }  // and does not know
 
  private:
@@ -114,6 +115,7 @@ class WorkerParty final : public Party {
   std::unique_ptr<workers::WorkerCore> core_;
   std::string endpoint_;
   std::uint64_t lease_ = 0;
+  std::uint64_t held_lease_ = 0, applied_ = 0;  // as the broker said last
   Duration late_{};  // the oldest message from the broker, in this life
   Duration asleep_{};
   std::map<std::uint64_t, std::string> open_;  // the service of each session
@@ -146,6 +148,7 @@ class ClientParty final : public Party {
   struct Call {
     std::string text;
     std::uint64_t next_part = 0;
+    std::string by;  // who gave the first part, in which session
     Instant due;  // on its own clock
   };
   struct Handle {

@@ -16,10 +16,13 @@ using std::chrono::seconds;
 void draw_troubles(Chance& chance, Profile& p) {
   const double share = static_cast<double>(chance.between(1, 9)) / 10;
   const double rate = p.quiet ? 0.03 : 1;  // in an hour of few sessions as much as in two busy minutes
+  // Later kinds draw from a chance of their own, so that a seed without them stays what it was.
+  Chance later(p.seed ^ 0x1a7e);
   for (std::size_t i = 0; i < troubles; ++i) {
     const auto trouble = static_cast<Trouble>(i);
-    const bool on = chance.hit(share);
-    const double weight = 0.1 + 2.9 * static_cast<double>(chance.below(1000)) / 1000;
+    Chance& from = trouble < Trouble::reuse ? chance : later;
+    const bool on = from.hit(share);
+    const double weight = 0.1 + 2.9 * static_cast<double>(from.below(1000)) / 1000;
     if (!on || p.faultless || (hostile_only(trouble) && p.network == Network::faithful)) continue;
     p.weight[i] = usual(trouble) * weight * (by_the_hour(trouble) ? rate : 1);
   }

@@ -109,6 +109,7 @@ void Reference::stepped(Instant now, const broker::Event& event, const broker::A
 
 // Nothing that had to happen in this step is left, and nothing that could happen.
 void Reference::settle() {
+  if (many_silent()) braked_until_ = now_;
   if (!expected_.empty())
     throw Violation(25, "session " + number(expected_.front().first) + " should be " + expected_.front().second + " by a report");
   if (refuse_) throw Violation(71, "request " + text(*asking_) + " should be refused: " + std::string(word(*refuse_)));
@@ -142,6 +143,13 @@ void Reference::settle() {
   lost_.clear();
 }
 
+// So many that it is rather the network than they.
+bool Reference::many_silent() const {
+  const auto silent = static_cast<std::size_t>(
+      std::count_if(workers_.begin(), workers_.end(), [](const auto& w) { return w.second.silent_since != never; }));
+  return silent >= 3 && silent * 2 > workers_.size();
+}
+
 // What must have happened by now.
 void Reference::check_times() const {
   const Duration slack = options_.stall + std::chrono::milliseconds(2);
@@ -149,6 +157,11 @@ void Reference::check_times() const {
     const Duration given = forgiven_ - worker.forgiven_then + slack;
     if (worker.term > Duration(0) && worker.silent_since == never && now_ > worker.heard + worker.term + worker.term / 5 + given)
       throw Violation(2, "the lease of " + worker.name + " is over, but it is still taken for alive");
+    // Long after the brake was on, too: it is put off to at most three terms after it was, and then goes in its turn.
+    const auto due = std::max(worker.heard + worker.term + worker.term / 5 + worker.term,
+                              braked_until_ + 3 * longest_ + seconds(static_cast<std::int64_t>(workers_.size())));
+    if (worker.silent_since != never && now_ > due + given)
+      throw Violation(78, worker.name + " has been silent for two terms and more, but is not struck off");
     if (worker.asked_since != never && !worker.unanswered && now_ > worker.asked_since + options_.probe + given)
       throw Violation(1, worker.name + " did not answer a probe, but is not suspect");
   }
@@ -365,6 +378,7 @@ void Reference::fact(const Address& to, const Registered& m) {
   if (registering_->lease_ms == forever) term = options_.lease_max;
   if (!endless) worker.term = std::clamp(term, options_.lease_min, options_.lease_max);
   worker.heartbeat = (endless ? options_.lease : worker.term) / static_cast<std::int64_t>(options_.heartbeats);
+  longest_ = std::max(longest_, worker.term);
   worker.forgiven_then = forgiven_;
   worker.overslept_then = overslept_;
   worker.draining = registering_->draining;
@@ -588,8 +602,7 @@ void Reference::struck_off(const std::string& name, bool expired) {
   if (expired) {
     if (worker->silent_since == never || now_ < worker->heard + 2 * worker->term)
       throw Violation(2, name + " is struck off before its time");
-    const auto silent = static_cast<std::size_t>(std::count_if(workers_.begin(), workers_.end(), [](const auto& w) { return w.second.silent_since != never; }));
-    if (silent >= 3 && silent * 2 > workers_.size()) {
+    if (many_silent()) {
       if (protect_since_ == never || now_ < protect_since_ + 3 * protect_term_)
         throw Violation(7, name + " is struck off while most workers are silent");
       const auto a_second = std::max<std::size_t>(1, workers_.size() / 20);

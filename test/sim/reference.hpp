@@ -151,6 +151,7 @@ class Reference {
   void drop(std::uint64_t id);
   void end(const Name& name, Code how);
   void settle();
+  bool many_silent() const;
   void check_times() const;
   Worker* by_name(const std::string& name);
   const broker::ServiceSettings& settings(const std::string& service) const;
@@ -171,6 +172,8 @@ class Reference {
   Instant protect_since_ = never;
   Duration protect_term_{0};
   Instant last_strike_;
+  Instant braked_until_;  // most of the workers were silent then, the last time
+  Duration longest_{0};   // of all terms
 
   // Of the current step.
   bool passing_ = false;  // time only

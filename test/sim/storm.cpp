@@ -75,6 +75,7 @@ Party& Storm::somebody() {
 
 void Storm::network() {
   every(Trouble::burst, [this] { world_.burst_one(); });
+  every(Trouble::echo, [this] { world_.echo_one(); });
   every(Trouble::reset, [this] { world_.reset_one(); });
   every(Trouble::reset_all, [this] { world_.reset_all(); });
   every(Trouble::half_open, [this] { world_.half_open_one(); });
@@ -165,6 +166,7 @@ void Storm::processes() {
     if (!awake(party)) return;
     const auto time = chance_.around(2 * profile_.outage);
     world_.suspend(party, time);
+    if (&party == cast_.broker.get()) history_.broker_slept(time);
     for (auto& worker : cast_.workers)
       if (worker.get() == &party) worker->slept(time);
   });
@@ -219,6 +221,7 @@ void Storm::actors() {
   every(Trouble::replay, [this] { cast_.eve->show_ticket(false); });
   every(Trouble::forge, [this] { cast_.eve->show_ticket(true); });
   every(Trouble::nonsense, [this] { cast_.eve->talk_nonsense(); });
+  every(Trouble::reuse, [this] { cast_.eve->reuse_ticket(); });
 }
 
 void Storm::operate() {

@@ -60,6 +60,8 @@ constexpr std::array<Kind, troubles> kinds{{
     {"replay", 200, false, true},
     {"forge", 200, false, true},
     {"nonsense", 200, false, true},
+    {"reuse", 300, false, true},
+    {"echo", 240, true, true},
 }};
 
 const Kind& of(Trouble trouble) { return kinds[static_cast<std::size_t>(trouble)]; }

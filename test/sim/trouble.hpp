@@ -63,6 +63,9 @@ enum class Trouble : std::uint8_t {
   replay,     // a ticket is shown by somebody else, or at another worker
   forge,      // an altered ticket is shown
   nonsense,   // a stranger talks nonsense on every door
+  reuse,      // a ticket whose session is over is shown again, in the name of its client
+  // The hostile network again.
+  echo,       // a message of before comes once more, of each kind as often
   count_
 };
 inline constexpr auto troubles = static_cast<std::size_t>(Trouble::count_);

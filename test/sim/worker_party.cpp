@@ -62,6 +62,8 @@ void WorkerParty::stop(bool now) { step(workers::Stop{now}); }
 void WorkerParty::arrive(Incoming incoming) {
   if (const auto* received = std::get_if<Received>(&incoming); received && received->from.door == Door::broker)
     late_ = std::max(late_, world_.age());
+  if (const auto* received = std::get_if<Received>(&incoming); received && received->from.door == Door::broker)
+    if (const auto* heard = std::get_if<Heard>(&received->message)) held_lease_ = heard->lease, applied_ = heard->applied;
   std::visit([this](auto& event) { step(std::move(event)); }, incoming);
 }
 
@@ -93,7 +95,8 @@ void WorkerParty::check() {
 void WorkerParty::lie() {
   if (!up_ || lease_ == 0) return;
   const auto any = chance_.between(1, 1000);
-  switch (chance_.below(3)) {
+  switch (chance_.below(4)) {
+    case 3: return lie_of_sessions();
     case 0:
       return world_.send(*this, {to_broker, Heartbeat{.lease = lease_, .used = any, .digest = any, .reported = any % 3, .progress = any}, {}});
     case 1:
@@ -105,6 +108,18 @@ void WorkerParty::lie() {
       return world_.send(*this, {to_broker, Report{.lease = lease_, .first = 100'000 + any, .events = events}, {}});
     }
   }
+}
+
+// That it has a session which nobody knows of, instead of one that it has.
+void WorkerParty::lie_of_sessions() {
+  if (held_lease_ != lease_ || plan_.settings.direct != Direct::pointsman) return;
+  std::vector<Held> sessions;
+  for (const auto& [session, service] : open_)
+    sessions.push_back({.session = session, .service = service, .client = "somebody", .open = true});
+  if (!sessions.empty()) sessions.erase(sessions.begin() + static_cast<std::ptrdiff_t>(chance_.below(sessions.size())));
+  sessions.push_back({.session = chance_.between(1, 1000), .service = plan_.settings.offers.front().service,
+                      .client = "somebody", .open = chance_.hit(0.7)});
+  world_.send(*this, {to_broker, Holding{.lease = lease_, .reported = applied_, .sessions = sessions}, {}});
 }
 
 // By how much its clock may differ from the broker's over the longest time that it counts by it.
@@ -122,6 +137,7 @@ void WorkerParty::act(const workers::SessionBegan& a) {
 
 void WorkerParty::act(const workers::SessionOver& a) {
   if (open_.erase(a.session) == 0) throw Violation(60, name() + " ends session " + std::to_string(a.session) + ", which it has not");
+  stage_.history.finished(a.session);
 }
 
 void WorkerParty::act(const workers::Reconnect&) {
@@ -138,7 +154,7 @@ void WorkerParty::act(const workers::Serve& call) {
     if (session == call.session) throw Violation(64, name() + " serves call " + what + " beside another one of that session");
   running_.insert({call.session, call.number});
   if (call.payload.size() != 2) throw Violation(62, "call " + what + " lost its payload on the way");
-  stage_.history.served(call.payload[0].str(), std::stoull(call.payload[1].str()));
+  stage_.history.served(call.payload[0].str(), call.session, call.number, std::stoull(call.payload[1].str()));
   if (world_.hit(Trouble::hang)) return;  // until it is abandoned
   const auto parts = chance_.hit(0.7) ? 1 : chance_.between(2, 5);
   answer(call, 0, parts);
@@ -152,7 +168,8 @@ void WorkerParty::answer(const workers::Serve& call, std::uint64_t part, std::ui
     if (!running_.contains({call.session, call.number})) return;
     if (fails) return end(call.session, call.number, workers::FailedCall{call.session, call.number, Code::failed, "it failed", 1, {}});
     const bool more = part + 1 < parts;
-    workers::Answered event{call.session, call.number, {call.payload[0], Frame(std::to_string(part))}, more};
+    const auto by = name() + "." + std::to_string(life_) + "/" + std::to_string(call.session);
+    workers::Answered event{call.session, call.number, {call.payload[0], Frame(std::to_string(part)), Frame(by)}, more};
     if (!more) return end(call.session, call.number, std::move(event));
     step(std::move(event));
     if (chance_.hit(0.2) && up_) step(workers::Progressed{1});

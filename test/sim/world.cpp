@@ -3,10 +3,17 @@
 #include "test/sim/world.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 namespace pointsman::sim {
 
 using std::chrono::milliseconds;
+
+namespace {
+std::atomic<std::uint64_t> turns{0};
+}
+
+std::uint64_t turns_taken() { return turns.load(std::memory_order_relaxed); }
 
 Party::Party(World& world, Role role, std::string name, Duration offset, double drift)
     : world_(world), role_(role), name_(std::move(name)), offset_(offset), drift_(drift) {
@@ -95,6 +102,7 @@ void World::run(Instant until) {
 
 // One turn of a process: on a slow machine the next one has to wait.
 void World::turn(Party* party, const std::function<void()>& act) {
+  turns.store(turns_taken() + 1, std::memory_order_relaxed);
   act();
   if (party && party->slow_until_ > now_ && !calm_) pause(*party, party->turn_);
 }
@@ -146,6 +154,7 @@ void World::wake_all() {
     party->paused_until_ = std::min(party->paused_until_, now_);
     if (party->asleep_until_ > now_) party->offset_ += party->local(party->asleep_until_) - party->local(now_);
     party->asleep_until_ = {};
+    party->cut_ = false;  // of one that was not there to die
   }
 }
 

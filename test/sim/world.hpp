@@ -86,6 +86,9 @@ class Party {
   std::map<std::pair<Door, std::uint64_t>, std::uint64_t> dialled_;  // connections, by what it calls them
 };
 
+// Turns of all parties since this process began: whoever watches from a signal handler sees whether time goes on.
+std::uint64_t turns_taken();
+
 class World {
  public:
   World(const Profile& profile, Chance chance, const Cut& cut);
@@ -125,6 +128,8 @@ class World {
   void half_open_one();
   void burst_one();
   void slow_one();
+  void echo_one();
+  std::uint64_t copies(const std::string& call) const;  // of a call that the network made
 
   void quiet();  // heals everything and wakes everybody, for good
   bool calm() const { return calm_; }
@@ -174,6 +179,7 @@ class World {
     Instant dark{};                    // swallows everything until then
     std::uint64_t broken = 0;
     std::deque<Letter> queue;          // towards an acceptor that is not there
+    std::deque<Letter> said;           // the last ones, for echoes
   };
   struct Listener {
     Party* party;
@@ -191,6 +197,8 @@ class World {
   void turn(Party* party, const std::function<void()>& act);
   bool allowed(std::size_t kind);
   void post(Line& line, int way, Message message, Payload payload);
+  void keep(Line& line, const Letter& letter);
+  void note_copy(const Message& message, const Payload& payload);
   void deliver(Letter letter);
   void flush(std::uint64_t id);
   void hand_over(Line& line, Letter letter, Party& to);
@@ -222,6 +230,7 @@ class World {
   std::map<std::string, Listener> listeners_;
   std::map<std::uint64_t, std::uint64_t> accepted_;  // lines, by peer
   std::vector<Parting> partings_;
+  std::map<std::string, std::uint64_t> copies_;
   std::array<std::uint64_t, troubles> counts_{};
   std::array<std::uint64_t, troubles + 1> asked_{};  // counts_ and what was left out; then sessions
 };
