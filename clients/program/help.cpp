@@ -18,6 +18,7 @@ constexpr std::string_view exit_codes = R"(Exit codes of pointsman
     4  not found: nobody offers the service, or there is no such worker, session or request
     5  no worker was free, none came free within --wait, or the queue is full
     6  refused for any other reason; the message names it
+    7  the bound of a load test was missed (`pointsman load --bound`, `--search`)
   124  not done within --timeout or --limit
   125  pointsman itself could not do its part, for example write its output
   126  the command of `pointsman run` cannot be executed
@@ -27,6 +28,9 @@ constexpr std::string_view exit_codes = R"(Exit codes of pointsman
 `pointsman up` ends with 0 when it was stopped in good order, 2 if its broker cannot run as it is configured, 124 if something
 had to be killed at the end, 125 if another one has its folder or what starts its processes was lost. `pointsman roll` ends with
 1 if a new process did not become ready; the old ones go on then. `pointsman ps` and `roll` end with 3 if there is no supervisor.
+
+`pointsman load` ends with 1 if requests, answers or sessions were lost or doubled, as its checks say; stopped by a signal it prints
+what it has so far.
 
 `pointsman run` and `pointsman worker` otherwise pass on what their commands and the broker say. With --json the error on stderr
 is {"error":{"code":…,"exit":…,"message":…}}.

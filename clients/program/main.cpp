@@ -14,6 +14,7 @@
 #include "clients/program/duration.hpp"
 #include "clients/program/help.hpp"
 #include "clients/program/invocation.hpp"
+#include "clients/program/load/load.hpp"
 #include "clients/program/nearest.hpp"
 #include "clients/program/output.hpp"
 #include "clients/program/signals.hpp"
@@ -100,6 +101,7 @@ class CommandLine {
     define_control();
     define_supervision();
     define_keys();
+    define_load();
     define_config();
     define_help();
     common(app_);
@@ -465,6 +467,84 @@ class CommandLine {
         ->type_name("N");
   }
 
+  void define_load() {
+    auto& load = command("load", "Put load on a broker and its workers, measure it, and check that nothing was lost",
+                         "  pointsman load                                   # hand-offs, by a broker and workers of its own\n"
+                         "  pointsman load calls --session 10 --workers 8 --time exp:1ms\n"
+                         "  pointsman load --rate 5000 --bound 'p99<5ms' --duration 30s --svg latency.svg\n"
+                         "  pointsman load --search 'p99<5ms' --output best.json\n"
+                         "  pointsman load calls --rate 500 --fault '2s kill worker' --fault '4s restart broker' --lease 1s\n"
+                         "  pointsman load streams --parts 64 --answer 64K --clients 4\n"
+                         "  pointsman load renewals --leases 10000 --rate 1000\n"
+                         "  pointsman load calls --broker tcp://10.0.0.7:5570 --service zip --rate 100\n"
+                         "  pointsman load compare before.json after.json\n"
+                         "Without --rate or --search the loop is closed: --clients times --depth are under way. With them it is\n"
+                         "open: latency counts from when a request was due. Exit code 1: what was counted does not agree;\n"
+                         "7: the bound was missed. See: pointsman help exit-codes",
+                         {});
+    load.require_subcommand(0, 1);
+    load.final_callback([this, &load] {
+      if (load.got_subcommand("compare")) return;
+      invocation_.action = [this](const Context& context) { return load::load_command(load_, context); };
+    });
+    const auto text = [&](const std::string& name, std::string& into, const std::string& type, const std::string& help) {
+      auto* option = load.add_option(name, into, help)->type_name(type);
+      if (!into.empty()) option->default_str(into);
+    };
+    const auto count = [&](const std::string& name, std::uint64_t& into, std::uint64_t least, std::uint64_t most,
+                           const std::string& help) {
+      auto* option = number(load, name, into, least, most, help);
+      if (into > 0) option->default_str(std::to_string(into));
+    };
+    load.add_option("KIND", load_.kind, "hand-offs, calls, streams, renewals or registrations")->capture_default_str();
+    count("--clients", load_.clients, 1, 100'000, "That ask at a time, in a closed loop");
+    count("--depth", load_.depth, 1, 10'000, "Requests of each at a time");
+    text("--rate", load_.rate, "RATE", "Open loop: arrivals a second, or a ramp: 1000..20000");
+    text("--arrivals", load_.arrivals, "HOW", "Of an open loop: poisson or even");
+    text("--search", load_.search, "BOUND", "Find the highest rate that holds a bound, like 'p99<5ms'; begins at --rate");
+    text("--bound", load_.bound, "BOUND", "Exit code 7 if it is missed");
+    text("--warmup", load_.warmup, "TIME", "Not measured, before");
+    text("--duration", load_.duration, "TIME", "Measured");
+    count("--repeat", load_.repeat, 1, 1000, "Measure so many times, for `load compare`");
+    count("--seed", load_.seed, 0, limits::number, "Of arrivals and service times");
+    count("--connections", load_.connections, 1, 10'000, "To the broker; else one for each client, 4 for calls, 16 for leases");
+    count("--workers", load_.workers, 1, 10'000, "Of its own");
+    count("--slots", load_.slots, 1, limits::slots, "Of each; else 256 for hand-offs, 16 for calls");
+    count("--services", load_.services, 1, 1000, "That its own workers offer, in turn");
+    count("--hosts", load_.hosts, 1, 64, "Processes of its own workers; else 1, with faults of workers 4");
+    text("--time", load_.time, "LAW", "Of service: 1ms, exp:1ms, lognormal:1ms:0.5 or bimodal:1ms:50ms:0.02");
+    count("--session", load_.session, 1, 1'000'000, "Calls of a session");
+    text("--request", load_.request, "SIZE", "Of a call");
+    text("--answer", load_.answer, "SIZE", "Of each part of an answer");
+    count("--parts", load_.parts, 1, 10'000, "Of an answer; else 1, 16 for streams");
+    count("--leases", load_.leases, 1, 100'000, "Of renewals");
+    text("--wait", load_.wait, "TIME", "In the queue for a worker");
+    text("--limit", load_.limit, "TIME", "For each answer to a call");
+    text("--service", load_.service, "NAME", "With --broker: ask for this, of workers that are there");
+    text("--workers-at", load_.workers_at, "ENDPOINT", "With --broker: bring workers of its own to this listener");
+    load.add_flag("--ipc", load_.ipc, "Its own broker listens on Unix sockets");
+    load.add_flag("--encrypt", load_.encrypt, "Its own broker and all others have keys");
+    text("--lease", load_.lease, "TIME", "At its own broker");
+    load.add_option("--fault", load_.faults, "Like '3s kill worker for 2s': kill, restart, freeze or cut; worker or broker; "
+                                             "may be repeated")
+        ->type_name("FAULT")
+        ->take_all();
+    text("--output", load_.output, "FILE", "The whole result as JSON, for `load compare`");
+    text("--csv", load_.csv, "FILE", "A line for each interval");
+    text("--svg", load_.svg, "FILE", "A picture: latency over time and by percentile");
+
+    auto& compare = command(load, "compare", "Say whether two results differ, and by how much",
+                            "  pointsman load compare before.json after.json\n"
+                            "  pointsman load compare before.json after.json --json",
+                            [this](const Context& context) { return load::compare_command(compare_, context); });
+    compare.add_option("A", compare_.a, "What `pointsman load --output` wrote")->required();
+    compare.add_option("B", compare_.b, "Another, measured alike")->required();
+
+    auto& host = command("load-host", "", "", [this](const Context& context) { return load::host_command(behind_, context); });
+    host.group("");  // not for people: `load` starts it
+    takes_command_of(host);
+  }
+
   void define_config() {
     auto& config = *app_.add_subcommand("config", "Check a configuration file, or show what is in force");
     config.require_subcommand(0, 1);
@@ -564,11 +644,13 @@ class CommandLine {
     return known;
   }
 
+  static bool shown_to_people(const CLI::App* sub) { return !sub->get_group().empty(); }
+
   Problem unknown_command() const {
     const CLI::App& app = chosen();
     const auto rest = app.remaining();
     std::vector<std::string_view> known;
-    for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    for (const CLI::App* sub : app.get_subcommands(shown_to_people)) {
       known.push_back(sub->get_name());
     }
     std::string all;
@@ -589,7 +671,7 @@ class CommandLine {
       return status(Exit::done);
     }
     auto known = help_topics();
-    for (CLI::App* sub : app_.get_subcommands([](const CLI::App*) { return true; })) {
+    for (CLI::App* sub : app_.get_subcommands(shown_to_people)) {
       if (sub->get_name() == topic_) {
         write_out(sub->help(std::string(program_name)) + "\n");
         return status(Exit::done);
@@ -625,6 +707,8 @@ class CommandLine {
   RollCommand roll_;
   ServiceCommand service_;
   KeysCommand keys_;
+  load::LoadCommand load_;
+  load::CompareCommand compare_;
   std::string topic_;
 };
 
