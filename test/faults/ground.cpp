@@ -45,8 +45,33 @@ Ground::Ground(GroundOptions options) : options_(std::move(options)), pen_(folde
   if (options_.clients.empty()) options_.clients = free_endpoint();
   if (options_.workers.empty()) options_.workers = free_endpoint();
   pen_.write("terms", "lease_ms=" + std::to_string(options_.lease.count()) + " margin_ms=4000 listening_ms=5000");
+  if (options_.keys) make_keys();
   if (options_.supervised.empty()) start_broker();
   else start_supervisor();
+}
+
+// The clients' may also watch and list.
+void Ground::make_keys() {
+  const std::string allowed = folder_.path() + "/allowed.keys";
+  const auto keys = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {pointsman_program(), "keys"});
+    const Result result = run(words);
+    REQUIRE_MESSAGE(result.code == 0, result.err);
+  };
+  for (const std::string name : {"broker", "workers", "clients"})
+    keys({"make", folder_.path() + "/" + name + ".key"});
+  keys({"allow", "--allowed", allowed, "workers", folder_.path() + "/workers.key.pub", "--role", "worker"});
+  keys({"allow", "--allowed", allowed, "clients", folder_.path() + "/clients.key.pub", "--role",
+        "client,admin"});
+  options_.broker.insert(options_.broker.end(),
+                         {"--key", folder_.path() + "/broker.key", "--allowed", allowed});
+}
+
+Surroundings Ground::holding(const std::string& key) const {
+  if (!options_.keys) return {};
+  return {.input = {},
+          .environment = {"POINTSMAN_KEY=" + folder_.path() + "/" + key + ".key",
+                          "POINTSMAN_BROKER_KEY=" + folder_.path() + "/broker.key.pub"}};
 }
 
 std::vector<std::string> Ground::command(const std::string& party, std::vector<std::string> command,
@@ -111,7 +136,8 @@ void Ground::start_party(const std::string& kind, const std::string& name, const
                          std::vector<std::string> words) {
   std::vector<std::string> all{POINTSMAN_FAULTS_PARTY, kind, listener, history(name), name};
   all.insert(all.end(), std::make_move_iterator(words.begin()), std::make_move_iterator(words.end()));
-  processes_[name] = std::make_unique<Process>(command(name, std::move(all)));
+  processes_[name] = std::make_unique<Process>(command(name, std::move(all)),
+                                               holding(kind == "worker" ? "workers" : "clients"));
   const bool is_ready = process(name).wait_for_line("ready", 30s);
   if (!is_ready) MESSAGE(name << ": " << process(name).err());
   REQUIRE(is_ready);
@@ -165,7 +191,8 @@ int Ground::end(const std::string& party) {
 
 std::string Ground::list() {
   const Result result =
-      run(command("broker", {POINTSMAN_FAULTS_PARTY, "list", options_.clients, history("ground"), "ground"}), {}, 20s);
+      run(command("broker", {POINTSMAN_FAULTS_PARTY, "list", options_.clients, history("ground"), "ground"}),
+          holding("clients"), 20s);
   return result.code == 0 ? result.out : "failed: " + result.err;
 }
 

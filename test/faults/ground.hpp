@@ -30,6 +30,7 @@ struct GroundOptions {
   std::string clients, workers;     // the listeners; empty: free ports of the loopback
   std::map<std::string, std::string> nets;  // party -> process whose network namespace it lives in
   std::vector<std::string> supervised;      // workers that `pointsman up` runs with the broker; empty: there is none
+  bool keys = false;  // everything is encrypted, and parties have the key of their kind; not where it is supervised
 };
 
 class Ground {
@@ -84,6 +85,8 @@ class Ground {
  private:
   void start_party(const std::string& kind, const std::string& name, const std::string& listener,
                    std::vector<std::string> words);
+  void make_keys();
+  Surroundings holding(const std::string& key) const;  // of workers or clients; nothing where there are no keys
   std::string history(const std::string& name) const { return folder_.path() + "/" + name + ".history"; }
   std::string up_file() const { return folder_.path() + "/up.toml"; }
 

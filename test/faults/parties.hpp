@@ -29,7 +29,8 @@ struct PartyOptions {
 // Blocks SIGTERM and SIGINT for this thread and those that it starts; returns a descriptor that tells of them.
 int stop_signals();
 
-// These run until SIGTERM and return the exit code. The service is `echo`.
+// These run until SIGTERM and return the exit code. The service is `echo`. With $POINTSMAN_KEY and
+// $POINTSMAN_BROKER_KEY they encrypt.
 int run_worker(const PartyOptions& options);
 int run_client(const PartyOptions& options);
 int run_watch(const PartyOptions& options);  // writes what the broker tells its watchers

@@ -56,7 +56,10 @@ TEST_CASE("workers that stand still for half a term two and five terms come back
 }
 
 TEST_CASE("a broker that is killed twenty times under load breaks no session and loses no request") {
-  Ground ground;
+  bool keys = false;
+  SUBCASE("in the open") {}
+  SUBCASE("with keys") { keys = true; }
+  Ground ground({.keys = keys});
   crowd(ground);
   for (int round = 0; round < 20; ++round) {
     ground.kill("broker");

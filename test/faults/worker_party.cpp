@@ -45,8 +45,8 @@ std::string pair(const char* key, std::uint64_t value) { return std::string(key)
 // One worker: a driver and what it writes down.
 class Hand {
  public:
-  Hand(Transport& transport, const PartyOptions& options, Pen& pen, std::string name, const std::string& endpoint,
-       std::function<void(Hand&, workers::Serve&&)> serve)
+  Hand(Transport& transport, const PartyOptions& options, const Credentials& credentials, Pen& pen, std::string name,
+       const std::string& endpoint, std::function<void(Hand&, workers::Serve&&)> serve)
       : pen_(pen), name_(std::move(name)), slots_(options.words.number("slots", 2)), serve_(std::move(serve)) {
     workers::WorkerSettings settings;
     settings.name = name_;
@@ -54,10 +54,12 @@ class Hand {
     settings.offers = {Offer{.service = "echo"}};
     settings.slots = slots_;
     settings.endpoint = endpoint;
+    settings.key = workers::key_text(credentials);
     settings.lease = Milliseconds(options.words.number("lease_ms", 0));
     settings.seed = random_number();
     note("started", "instance=" + settings.instance + " " + pair("slots", slots_));
-    driver_ = std::make_unique<workers::Driver>(transport, settings, options.broker, handlers(), false);
+    driver_ = std::make_unique<workers::Driver>(transport, settings, options.broker, handlers(), false,
+                                                credentials);
   }
 
   workers::Driver& driver() { return *driver_; }
@@ -129,14 +131,16 @@ class Crew {
  public:
   explicit Crew(const PartyOptions& options)
       : options_(options), pen_(options.history, options.name), work_(std::chrono::milliseconds(options.words.number("work_ms", 5))) {
+    const Credentials credentials = read_credentials({}, {});
     transport_.watch(stops_, [this] { stop(); });
     const std::string bound =
-        transport_.listen(Door::direct, options.words.text("bind", "tcp://127.0.0.1:*"), direct_limits(), true);
+        transport_.listen(Door::direct, options.words.text("bind", "tcp://127.0.0.1:*"), direct_limits(), true,
+                          {.own = credentials.own, .strangers = true});
     const std::string endpoint = options.words.text("advertise", bound);
     const std::uint64_t count = options.words.number("count", 1);
     for (std::uint64_t i = 0; i < count; ++i) {
       const std::string name = count == 1 ? options.name : options.name + "." + std::to_string(i);
-      hands_.push_back(std::make_unique<Hand>(transport_, options, pen_, name, endpoint,
+      hands_.push_back(std::make_unique<Hand>(transport_, options, credentials, pen_, name, endpoint,
                                               [this](Hand& hand, workers::Serve&& serve) {
                                                 due_.emplace(now() + work_, std::pair(&hand, std::move(serve)));
                                               }));
