@@ -67,6 +67,7 @@ Instant Broker::deadline() const {
   if (!deadlines_.empty()) due = std::min(due, deadlines_.first().deadline);
   if (!lapses_.empty()) due = std::min(due, lapses_.first().lapses);
   if (!telling_.empty()) due = std::min(due, telling_.first()->tell);
+  if (!untelling_.empty()) due = std::min(due, untelling_.first()->tell_at);
   if (!ended_.empty()) due = std::min(due, ended_.first()->forget);
   if (!ramps_.empty()) due = std::min(due, ramps_.begin()->first.first);
   for (const Watcher& watcher : watchers_) due = std::min(due, watcher.until);
@@ -90,6 +91,7 @@ void Broker::pass_time() {
     refresh(seat);
     match(*seat.service);
   }
+  tell_workers(now_);
   tell_due();
   forget_due();
   drop_watchers([this](const Watcher& watcher) { return watcher.until <= now_; });
@@ -203,6 +205,7 @@ void Broker::shut_down() {
     refuse_waiting(deadlines_.first(), Code::shutting_down, "the broker is stopping",
                    "ask again, with the same id, when it is back");
   }
+  tell_workers(never);
 }
 
 void Broker::send(const Address& to, Message message) { out_->push_back(Send{to, std::move(message), {}}); }
@@ -247,6 +250,8 @@ void Broker::check() const {
     silent += worker->silent;
     charged += worker->charge;
     MUST(worker_timers_.contains(*worker));
+    MUST(worker->untold.empty() != untelling_.contains(*worker));
+    MUST(worker->untold.size() <= worker->assigned && worker->untold.size() < limits::events);
     for (const auto& seat : worker->seats) {
       MUST(seat->worker == worker);
       MUST(seat->connections == worker->used);

@@ -104,6 +104,7 @@ class Broker {
   void weighed(const Memory& event);
   void check_principals() const;
   void send(const Address& to, Message message);
+  void send(Worker& to, Message message);
   void refuse(const Address& to, std::string_view about, Code code, std::string reason, std::string remedy = {},
               Refused more = {});
   void count(Count what) { ++counters_[static_cast<std::size_t>(what)]; }
@@ -192,7 +193,7 @@ class Broker {
   void detach(Session& session);
   void reserve(Session& session, Duration until_lapse);
   void release(Session& session);
-  void release_again(const Worker& worker);
+  void release_again(Worker& worker);
   void adopt(Worker& worker, const Held& held);
   void adopt_request(Session& session);
   void open(Session& session);
@@ -200,6 +201,11 @@ class Broker {
   void drop(Session& session);
   void lapse_due();
   bool issued_here(std::uint64_t session) const { return session > options_.epoch && session <= last_id_; }
+
+  // notices.cpp: telling workers who is coming
+  void announce(Worker& worker, Assignment assignment);
+  void tell(Worker& worker);
+  void tell_workers(Instant until);
 
   // inspection.cpp: listings, watchers, counters, settings
   void on(const Address& from, const List& message);
@@ -275,6 +281,7 @@ class Broker {
   std::unordered_map<std::uint64_t, Session> sessions_;
   Chain<Session, &Session::of_all> all_sessions_;
   Chain<Asked, &Asked::telling> telling_;
+  Chain<Worker, &Worker::untelling> untelling_;
   Chain<Asked, &Asked::ended> ended_;
   IndexedHeap<Worker, &Worker::timer_place, WorkerDue> worker_timers_;
   IndexedHeap<Asked, &Asked::deadline_place, DeadlineFirst> deadlines_;

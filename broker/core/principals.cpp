@@ -135,7 +135,7 @@ void Broker::enforce(Principal& who) {
                       std::all_of(worker->seats.begin(), worker->seats.end(),
                                   [&](const auto& seat) { return may_offer(*may, seat->service->name); });
     if (!fine) {
-      send(worker->address, Drain{.worker = worker->name, .mode = DrainMode::forget});
+      send(*worker, Drain{.worker = worker->name, .mode = DrainMode::forget});
       strike_off(*worker, Happening::left, why);
     }
     worker = after;

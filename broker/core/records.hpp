@@ -87,6 +87,10 @@ struct Worker {
   // Accounts.
   std::uint64_t assigned = 0;  // number of the newest assignment
   Instant assigned_at;
+  std::vector<Assignment> untold;  // the newest of them, which it has not been told of
+  Instant told_at = Instant::min();  // when it was last told of any
+  Instant tell_at;                   // when it is told of those
+  Link<Worker> untelling;            // workers with untold assignments, by that
   std::uint64_t applied = 0;   // session events applied
   std::uint64_t progress = 0;
   std::uint64_t completed = 0;

@@ -285,17 +285,13 @@ void Broker::grant(Asked& asked, Seat& seat, std::size_t candidates) {
 
   bind(asked, session, std::string(word(service.settings.policy)) + " chose it among " + std::to_string(candidates) +
                            " with a free slot");
-  send(worker.address, Assign{.lease = worker.lease,
-                              .first = session.assignment,
-                              .sessions = {{.session = session.id,
-                                            .service = service.name,
-                                            .client = asked.client,
-                                            .id = asked.id,
-                                            .key = bytes_of(asked.owner->key),
-                                            .ttl_ms = in_ms(options_.ticket_ttl),
-                                            .term_ms = in_ms(asked.term)}},
-                              .applied = worker.applied,
-                              .now_ms = in_ms(now_.time_since_epoch())});
+  announce(worker, {.session = session.id,
+                    .service = service.name,
+                    .client = asked.client,
+                    .id = asked.id,
+                    .key = bytes_of(asked.owner->key),
+                    .ttl_ms = in_ms(options_.ticket_ttl),
+                    .term_ms = in_ms(asked.term)});
   refresh(worker);
   send_grant(asked);
   emit(Happening::granted, {.service = service.name, .worker = worker.name, .client = asked.client, .id = asked.id,

@@ -57,12 +57,12 @@ void Broker::release(Session& session) {
   session.released = true;
   if (session.asked) session.asked->released = true;
   if (!worker.releasing.contains(session)) worker.releasing.append(session);
-  send(worker.address, Release{.session = session.id});
+  send(worker, Release{.session = session.id});
 }
 
-void Broker::release_again(const Worker& worker) {
+void Broker::release_again(Worker& worker) {
   for (const Session* session = worker.releasing.first(); session; session = worker.releasing.after(*session)) {
-    send(worker.address, Release{.session = session->id});
+    send(worker, Release{.session = session->id});
   }
 }
 
@@ -156,7 +156,7 @@ void Broker::on(const Address& from, const Renew& message) {
   }
   if (message.term_ms.count() > 0) session.term = message.term_ms;
   const auto term = std::chrono::duration_cast<Milliseconds>(session.term);
-  send(session.worker->address, Renew{.session = session.id, .term_ms = term});
+  send(*session.worker, Renew{.session = session.id, .term_ms = term});
   send(from, Renewed{.session = session.id, .term_ms = term});
 }
 
@@ -192,7 +192,7 @@ void Broker::on(const Address& from, const Report& message) {
   }
   if (unknown) {
     count(Count::late_opens);
-    send(worker->address, Sync{.lease = worker->lease});
+    send(*worker, Sync{.lease = worker->lease});
   }
   refresh(*worker);
   match(*worker);

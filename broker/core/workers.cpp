@@ -67,7 +67,7 @@ std::optional<Fault> Broker::fault_of(const Register& message) const {
 
 // Asks a worker for a sign of life; without one it is suspect when `probe` has passed.
 void Broker::doubt(Worker& worker) {
-  send(worker.address, Probe{.lease = worker.lease});
+  send(worker, Probe{.lease = worker.lease});
   worker.probe_ends = std::min(worker.probe_ends, now_ - forgiven_ + options_.probe);
   retime(worker);
 }
@@ -366,7 +366,7 @@ void Broker::on(const Address& from, const Heartbeat& message) {
       retime(*worker);
     }
   }
-  send(from, Heard{.lease = worker->lease, .beat = message.beat, .applied = worker->applied, .now_ms = in_ms(now_)});
+  send(*worker, Heard{.lease = worker->lease, .beat = message.beat, .applied = worker->applied, .now_ms = in_ms(now_)});
   release_again(*worker);
   compare(*worker, message);
 }
@@ -381,7 +381,7 @@ void Broker::compare(Worker& worker, const Heartbeat& message) {
   } else if (++worker.differs >= 2) {
     worker.differs = 0;
     count(Count::syncs);
-    send(worker.address, Sync{.lease = worker.lease});
+    send(worker, Sync{.lease = worker.lease});
   }
 }
 
@@ -439,7 +439,7 @@ void Broker::on(const Address& from, const Drain& message) {
                   "worker \"" + message.worker + "\" is registered as another instance", "see: pointsman ls workers");
   }
   const std::uint64_t used = worker.used;
-  send(worker.address, message);
+  send(worker, message);
   if (message.mode == DrainMode::forget) {
     strike_off(worker, Happening::left, "forgotten by an operator");
   } else {
@@ -500,6 +500,7 @@ void Broker::strike_off(Worker& worker, Happening how, const std::string& reason
   if (worker.silent) --silent_;
   total_charge_ -= worker.charge;
   worker_timers_.erase(worker);
+  if (untelling_.contains(worker)) untelling_.erase(worker);
   workers_by_name_.erase(worker.name);
   const auto [first, last] = workers_by_peer_.equal_range(worker.address.peer);
   workers_by_peer_.erase(std::find_if(first, last, [&](const auto& entry) { return entry.second == &worker; }));

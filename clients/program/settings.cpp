@@ -62,6 +62,8 @@ constexpr std::array setting_list{
     Key<Settings>{"broker.remember", core<&Options::remember>, "how long an ended request's id is known", 0, day},
     Key<Settings>{"broker.watch_term", core<&Options::watch_term>, "of a subscription without renewal", 1000,
                   day},
+    Key<Settings>{"broker.notice_wait", core<&Options::notice_wait>,
+                  "notices to a busy worker wait for each other; 0: none waits", 0, 1000},
     Key<Settings>{"broker.workers_max", core<&Options::workers_max>, "workers", 1, 10'000'000},
     Key<Settings>{"broker.services_max", core<&Options::services_max>, "services", 1, 1'000'000},
     Key<Settings>{"broker.waiting_max", core<&Options::waiting_max>, "requests that wait, over all services", 0,

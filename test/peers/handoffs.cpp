@@ -1,6 +1,8 @@
 // Clients and workers of the hand-off as small state machines on raw connections.
 #include "test/peers/handoffs.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <memory>
 #include <vector>
@@ -81,10 +83,15 @@ class Handoffs::Worker : public Zmtp {
   bool admits(std::string_view ticket) const { return unseal({std::string(ticket)}, key_).has_value(); }
 
   void close(const std::vector<std::uint64_t>& sessions) {
-    body_.clear();
-    append_report(body_, lease_, event_ + 1, sessions, seen_);
-    event_ += 2 * sessions.size();
-    frame(body_);
+    constexpr std::ptrdiff_t most = limits::events / 2;  // in one report: each session was opened, and is closed
+    for (auto at = sessions.begin(); at != sessions.end();) {
+      const auto end = at + std::min<std::ptrdiff_t>(most, sessions.end() - at);
+      body_.clear();
+      append_report(body_, lease_, event_ + 1, {at, end}, seen_);
+      event_ += 2 * static_cast<std::uint64_t>(end - at);
+      frame(body_);
+      at = end;
+    }
     owner_.counts_.closings += sessions.size();
   }
 

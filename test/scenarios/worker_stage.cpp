@@ -26,6 +26,7 @@ WorkerSettings settings_of(Fields& fields) {
   s.seed = fields.number("seed", s.seed);
   s.patience = fields.duration("patience", s.patience);
   s.term = fields.duration("term", s.term);
+  s.report_wait = fields.duration("report_wait", Duration{0});
   s.calls_max = fields.number("calls_max", s.calls_max);
   s.used_max = fields.number("used_max", s.used_max);
   s.offers = {{.service = fields.text("service", "zip"), .slots = fields.number("service_slots")}};

@@ -67,7 +67,7 @@ void History::after_broker(const broker::Event& event, const broker::Actions& ac
     const auto& message = std::get<Send>(action).message;
     if (const auto* m = std::get_if<Registered>(&message)) registered(*m, now);
     if (const auto* m = std::get_if<Assign>(&message)) assigned(*m, now);
-    if (const auto* m = std::get_if<Granted>(&message)) granted(*m);
+    if (const auto* m = std::get_if<Granted>(&message)) granted(*m, now);
     // One that could not be read is refused, too, but it was only a copy of the one that waits.
     if (const auto* m = std::get_if<Refused>(&message);
         m && m->about == Request::op && m->code != Code::bad_message && m->code != Code::unknown_op &&
@@ -126,6 +126,11 @@ void History::assigned(const Assign& assign, Instant now) {
     if (now > until) throw Violation(1, "granted to " + held.worker + ", whose lease is over at the broker");
   }
   for (const auto& row : assign.sessions) {
+    if (const auto known = promises_.find(row.session); known != promises_.end() && known->second.tell_by != never) {
+      if (now > std::exchange(known->second.tell_by, never) + (late_ - known->second.late_then))
+        throw Violation(83, held.worker + " is told too late of session " + number(row.session));
+      continue;
+    }
     if (row.session <= last_id_) throw Violation(31, "session " + number(row.session) + " is not larger than all ids before");
     last_id_ = row.session;
     ++grants_;
@@ -152,7 +157,18 @@ void History::assigned(const Assign& assign, Instant now) {
   }
 }
 
-void History::granted(const Granted& m) {
+void History::granted(const Granted& m, Instant now) {
+  if (!promises_.contains(m.session) && waiting_.contains(m.id) && profile_.broker.notice_wait.count() > 0) {
+    // Its worker is told later, together with what else is granted there.
+    const auto lease = std::find_if(leases_.rbegin(), leases_.rend(), [&](const auto& entry) { return entry.second.worker == m.worker; });
+    if (lease == leases_.rend()) throw Violation(19, "granted " + m.worker + ", which is not registered");
+    assigned({.lease = lease->first,
+              .sessions = {{.session = m.session, .service = m.service, .client = waiting_.at(m.id).client, .id = m.id, .ttl_ms = m.ttl_ms}}},
+             now);
+    Promise& promise = promises_.at(m.session);
+    promise.tell_by = now + profile_.broker.notice_wait;
+    promise.late_then = late_;
+  }
   waiting_.erase(m.id);
   const auto found = promises_.find(m.session);
   if (found == promises_.end()) throw Violation(19, "granted session " + number(m.session) + ", which was never assigned");

@@ -31,6 +31,8 @@ struct Promise {
   bool ended = false;   // at its worker
   bool closed = false;  // at the broker
   bool reported = false;  // because its worker said so
+  Instant tell_by = never;  // its worker has not been told of it, and is by then; on the broker's clock
+  Duration late_then{};     // and the broker had overslept so much
   Instant closed_at;    // on the broker's clock
 };
 
@@ -96,7 +98,7 @@ class History {
   void heard(std::uint64_t lease, Instant now);
   void wanted(const Request& request, Instant now);
   void assigned(const Assign& assign, Instant now);
-  void granted(const Granted& granted);
+  void granted(const Granted& m, Instant now);
   void registered(const Registered& registered, Instant now);
   void check_answers(const broker::Event& event, const broker::Actions& actions);
 

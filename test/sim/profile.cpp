@@ -62,6 +62,7 @@ void draw_workers(Chance& chance, Profile& p) {
     s.name = "w" + std::to_string(i + 1);
     s.seed = chance.next();
     s.slots = chance.hit(0.5) ? chance.between(1, 3) : chance.between(1, 12);
+    if (p.seed % 5 == 2) s.report_wait = Duration{0};
     for (const auto& service : p.services) {
       if (!chance.hit(0.6) && !(s.offers.empty() && service == p.services.back())) continue;
       s.offers.push_back({.service = service,
@@ -124,6 +125,8 @@ Profile draw(std::uint64_t seed, const Cut& cut) {
   p.supervised = seed % 4 == 1;
   p.reference = seed % 3 != 1;
   p.deep = seed % 5 == 0;
+  // The reference takes a choice from the notice of it.
+  if (p.reference) p.broker.notice_wait = Duration{0};
   p.network = chance.hit(0.5) ? Network::hostile : Network::faithful;
   p.chaos = p.quiet ? chance.between(minutes(30), minutes(150)) : chance.between(seconds(20), seconds(80));
   const auto services = chance.between(1, 3);

@@ -37,6 +37,7 @@ void WorkerCore::enroll() {
   first_event_ = 1;
   reported_ = 0;
   seen_ = 0;
+  told();
   send(Register{.worker = settings_.name,
                 .instance = settings_.instance,
                 .services = settings_.offers,
@@ -101,6 +102,7 @@ void WorkerCore::on(const Registered& message) {
     first_event_ = 1;
     reported_ = 0;
     seen_ = 0;
+    told();
     send(Holding{.lease = lease_, .sessions = held()});
   }
   report_new();
@@ -131,6 +133,7 @@ void WorkerCore::on(const Sync& message) {
   if (message.lease != lease_ || stage_ != Stage::registered) return;
   // The list contains what was not reported yet, too.
   reported_ = last_event();
+  told();
   send(Holding{.lease = lease_, .seen = seen_, .reported = reported_, .sessions = held()});
 }
 

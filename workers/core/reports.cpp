@@ -15,16 +15,29 @@ constexpr std::uint64_t repeats = 16;
 void WorkerCore::note(std::uint64_t session, bool closed, Ending ending) {
   events_.push_back({.session = session, .closed = closed, .ending = ending});
   // An opening can wait for the next closing or heartbeat; a closing frees a slot.
-  if (closed) report_new();
+  if (!closed) return;
+  ++untold_;
+  const bool quiet = reported_at_ + settings_.report_wait <= now_;
+  const bool scarce = 4 * (sessions_.size() + untold_) > settings_.slots;
+  if (quiet || scarce) return report_new();
+  report_due_ = std::min(report_due_, now_ + settings_.report_wait);
+}
+
+// All of them are told, or will never be.
+void WorkerCore::told() {
+  untold_ = 0;
+  report_due_ = never;
 }
 
 void WorkerCore::report_new() {
   if (stage_ == Stage::registered && reported_ < last_event()) report(reported_ + 1, last_event());
+  told();
 }
 
 void WorkerCore::report_unapplied() {
   if (events_.empty()) return;
   report(first_event_, std::min(last_event(), first_event_ + repeats * limits::events - 1));
+  if (reported_ == last_event()) told();
 }
 
 void WorkerCore::report(std::uint64_t first, std::uint64_t last) {
@@ -38,6 +51,7 @@ void WorkerCore::report(std::uint64_t first, std::uint64_t last) {
                 .completed = completed_,
                 .busy_ms = std::chrono::duration_cast<Milliseconds>(busy_)});
     reported_ = std::max(reported_, end);
+    reported_at_ = now_;
     first = end + 1;
   }
 }

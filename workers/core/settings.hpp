@@ -35,6 +35,10 @@ struct WorkerSettings {
   Duration term{std::chrono::seconds(30)};  // of a session whose ticket names none
   Duration ticket_memory{std::chrono::minutes(1)};  // a former lease's key is kept for this, or its longest ticket
 
+  // A closing within this of the last report is told together with the next ones, this late at most, while three
+  // quarters of the slots are free without it: nobody waits for it then. 0: each at once.
+  Duration report_wait{std::chrono::milliseconds(10)};
+
   // Bounds.
   std::size_t calls_max = 64;      // calls of one session that wait behind the running one
   std::size_t used_max = 65'536;   // sessions that are over and whose tickets are remembered until they expire

@@ -65,7 +65,8 @@ void WorkerCore::step(Instant now, Event event, Actions& out) {
 Instant WorkerCore::deadline() const {
   if (stage_ == Stage::starting) return Instant{};
   if (stage_ == Stage::done) return never;
-  return timers_.empty() ? next_ : std::min(next_, timers_.begin()->first);
+  const Instant due = std::min(next_, report_due_);
+  return timers_.empty() ? due : std::min(due, timers_.begin()->first);
 }
 
 // What has run out by now goes first: whatever the event is, it meets a world without it.
@@ -73,6 +74,7 @@ void WorkerCore::pass_time() {
   while (!timers_.empty() && timers_.begin()->first <= now_) {
     due(sessions_.at(timers_.begin()->second));
   }
+  if (report_due_ <= now_) report_new();
   if (next_ > now_) return;
   if (stage_ == Stage::registering) enroll();
   else if (stage_ == Stage::registered) beat();
@@ -184,6 +186,8 @@ void WorkerCore::check() const {
   MUST(running == running_);
   MUST(used_of == used_of_);
   MUST(reported_ + 1 >= first_event_ && reported_ <= last_event());
+  MUST(untold_ <= last_event() - reported_);
+  MUST((report_due_ != never) <= (untold_ > 0));
   MUST(beats_.size() <= 8);
 }
 

@@ -87,6 +87,7 @@ class WorkerCore {
   // reports.cpp: session events, until they are applied
   void note(std::uint64_t session, bool closed, Ending ending = Ending::released);
   void report_new();
+  void told();
   void report_unapplied();
   void report(std::uint64_t first, std::uint64_t last);
   void applied(std::uint64_t number);
@@ -174,6 +175,9 @@ class WorkerCore {
   std::deque<SessionEvent> events_;  // not applied
   std::uint64_t first_event_ = 1;    // number of the first of them
   std::uint64_t reported_ = 0;       // number of the last one sent
+  std::uint64_t untold_ = 0;         // closings that were not sent
+  Instant reported_at_ = Instant::min();
+  Instant report_due_ = never;       // when they are
 
   // Sessions.
   Admission admission_;

@@ -1,0 +1,41 @@
+// Telling workers who is coming: at once where it is quiet, several at a time where it is not. A message to a
+// worker costs the broker the same whether it tells of one session or of many, and a client that is quicker than
+// the notice is admitted by its ticket.
+#include "broker/core/broker.hpp"
+
+namespace pointsman::broker {
+
+void Broker::announce(Worker& worker, Assignment assignment) {
+  const bool quiet = worker.untold.empty() && worker.told_at + options_.notice_wait <= now_;
+  worker.untold.push_back(std::move(assignment));
+  if (!untelling_.contains(worker)) {
+    worker.tell_at = now_ + options_.notice_wait;
+    untelling_.append(worker);
+  }
+  // Who serves clients in a way of its own does not see tickets: it knows those only whom it was told of.
+  if (quiet || worker.direct == Direct::own || worker.untold.size() == limits::events) tell(worker);
+}
+
+void Broker::tell(Worker& worker) {
+  if (worker.untold.empty()) return;
+  untelling_.erase(worker);
+  worker.told_at = now_;
+  const std::uint64_t first = worker.assigned - worker.untold.size() + 1;
+  send(worker.address, Assign{.lease = worker.lease,
+                              .first = first,
+                              .sessions = std::exchange(worker.untold, {}),
+                              .applied = worker.applied,
+                              .now_ms = std::chrono::duration_cast<Milliseconds>(now_.time_since_epoch())});
+}
+
+void Broker::tell_workers(Instant until) {
+  while (!untelling_.empty() && untelling_.first()->tell_at <= until) tell(*untelling_.first());
+}
+
+// Whatever else is said to a worker may be about what it has not been told of yet.
+void Broker::send(Worker& to, Message message) {
+  tell(to);
+  send(to.address, std::move(message));
+}
+
+}  // namespace pointsman::broker
