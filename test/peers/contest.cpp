@@ -56,6 +56,25 @@ std::vector<Verdict> verdicts_of(const Outcome& outcome) {
   return all;
 }
 
+// For each rival the shortest session, of those measured, with which a call is ahead.
+std::string break_even_of(const Outcome& outcome) {
+  std::string out;
+  const auto shortest = [&](Quantity what, const std::string& rival) -> std::string {
+    for (const auto& [calls, name] : outcome.contest.sessions) {
+      if (!outcome.rounds.contains(name)) continue;
+      const double ratio = outcome.ratio(what, name, rival);
+      if (what == Quantity::rate ? ratio > 1 : ratio < 1) return std::to_string(calls);
+    }
+    return "never";
+  };
+  for (const std::string& rival : outcome.contest.rivals) {
+    if (!outcome.rounds.contains(rival)) continue;
+    out += "| " + outcome.contest.name + " | " + rival + " | " + shortest(Quantity::rate, rival) + " | " +
+           shortest(Quantity::cpu, rival) + " |\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 Figure Outcome::middle(const std::string& contender) const {
@@ -127,6 +146,11 @@ std::string table_of(const std::vector<Outcome>& outcomes) {
              (f.cpu > 0 ? text("%.2f", outcome.ratio(Quantity::cpu, contender.name, first)) : "-") + " |\n";
       title.clear();
     }
+  }
+  std::string break_even;
+  for (const Outcome& outcome : outcomes) break_even += break_even_of(outcome);
+  if (!break_even.empty()) {
+    out += "\n| calls of a session to be ahead | of | in rate | in CPU |\n|---|---|---|---|\n" + break_even;
   }
   out += "\n| goal | wanted | measured | |\n|---|---|---|---|\n";
   for (const Outcome& outcome : outcomes) {

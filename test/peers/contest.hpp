@@ -37,6 +37,9 @@ struct Contest {
   std::string name;
   std::vector<Contender> contenders;
   std::vector<Goal> goals;
+  // To say how long a session must be to be ahead: contenders by the calls of a session, and whom to be ahead of.
+  std::map<unsigned, std::string> sessions;
+  std::vector<std::string> rivals;
 };
 
 // The rounds of each contender, in order; empty where it could not run.

@@ -81,8 +81,9 @@ std::vector<Contest> job_contests(const Pace& pace) {
   std::vector<Contest> all;
   for (const unsigned clients : pace.tiny ? std::vector<unsigned>{2} : std::vector<unsigned>{1, 16, 128}) {
     const Load job = load_of(pace, clients, 4);
-    Contest contest{"job", shape(clients, 4), {}, {}};
-    std::vector<std::string> to_beat, everybody;
+    Contest contest{"job", shape(clients, 4), {}, {}, {}, {}};
+    std::vector<std::string> to_beat;
+    auto& everybody = contest.rivals;
     for (const auto& [calls, suffix] :
          {std::pair(1U, ""), std::pair(10U, ", session of 10"), std::pair(0U, ", hand-off alone")}) {
       Load load = job;
@@ -91,6 +92,13 @@ std::vector<Contest> job_contests(const Pace& pace) {
         contender.name += suffix;
         contest.contenders.push_back(contender);
       }
+    }
+    contest.sessions = {{1, ours}, {10, ours + ", session of 10"}};
+    for (const unsigned calls : pace.tiny ? std::vector<unsigned>{} : std::vector<unsigned>{2, 4}) {
+      Load load = job;
+      load.calls = calls;
+      contest.sessions[calls] = ours + ", session of " + std::to_string(calls);
+      contest.contenders.push_back({contest.sessions[calls], [=] { return our_handoffs(load, false); }, {}});
     }
     for (const auto& rival : all_rivals()) {
       const bool own = rival->package().empty();
