@@ -109,7 +109,7 @@ class Gearmand : public Rival {
   std::string package() const override { return "gearman-job-server"; }
   std::string program() const override { return "gearmand"; }
   void start(Server& server, std::uint16_t port) override {
-    // Of 0, 1 and 4 threads the quickest here.
+    // One thread for connections beside the one for jobs: more than that have no core here.
     server.start({find_program(program()), "--listen=127.0.0.1", "--port=" + std::to_string(port),
                   "--threads=1", "--log-file=" + server.folder() + "/log",
                   "--pid-file=" + server.folder() + "/pid"});

@@ -1,6 +1,7 @@
 // HAProxy, leastconn: a TCP connection set up for each job.
-#include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
 #include <fstream>
 
 #include "test/peers/jobs.hpp"
@@ -89,6 +90,7 @@ class HaproxyClient : public LinkParty {
 
 class Haproxy : public Rival {
  public:
+  ~Haproxy() override { close_listeners(); }
   std::string name() const override { return "HAProxy leastconn"; }
   std::string package() const override { return "haproxy"; }
   std::string program() const override { return "haproxy"; }
@@ -100,10 +102,11 @@ class Haproxy : public Rival {
     file << "global\n  maxconn 4000\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 30s\n"
             "  timeout server 30s\nlisten jobs\n  bind 127.0.0.1:"
          << port << "\n  balance leastconn\n";
-    ports_.clear();
-    for (unsigned i = 0; i < workers_max; ++i) {
-      ports_.push_back(free_port());
-      file << "  server w" << i << " 127.0.0.1:" << ports_.back() << "\n";
+    close_listeners();
+    for (int& listener : listeners_) {
+      std::uint16_t at = 0;
+      listener = new_listener(at);
+      file << "  server w" << at << " 127.0.0.1:" << at << "\n";
     }
     file.close();
     server.start({find_program(program()), "-db", "-f", path});
@@ -113,12 +116,16 @@ class Haproxy : public Rival {
     return std::make_unique<HaproxyClient>(jobs, port);
   }
   std::unique_ptr<Party> worker(Jobs& jobs, unsigned number, std::uint16_t) override {
-    return std::make_unique<HaproxyWorker>(jobs, listen_on(ports_.at(number)));
+    return std::make_unique<HaproxyWorker>(jobs, std::exchange(listeners_.at(number), -1));
   }
 
  private:
-  static constexpr unsigned workers_max = 4;
-  std::vector<std::uint16_t> ports_;
+  void close_listeners() {
+    for (int& listener : listeners_) {
+      if (listener >= 0) ::close(std::exchange(listener, -1));
+    }
+  }
+  std::array<int, 4> listeners_{-1, -1, -1, -1};  // until a worker takes them
 };
 
 }  // namespace

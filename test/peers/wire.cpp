@@ -34,15 +34,18 @@ sockaddr_in loopback(std::uint16_t port) {
 
 sockaddr* generic(sockaddr_in& address) { return static_cast<sockaddr*>(static_cast<void*>(&address)); }
 
-int new_socket() {
+// `shares`: it may be bound to a port on which connections of others are still dying.
+int new_socket(bool shares = false) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (socket < 0) fail("socket");
+  const int yes = 1;
+  if (shares) ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   return socket;
 }
 
 // Bound to a port that the system chooses.
 int bound(std::uint16_t& port) {
-  const int socket = new_socket();
+  const int socket = new_socket(true);
   sockaddr_in address = loopback(0);
   socklen_t size = sizeof address;
   if (::bind(socket, generic(address), size) != 0 || ::getsockname(socket, generic(address), &size) != 0)
@@ -81,19 +84,15 @@ int connect_to(std::uint16_t port) {
   return socket;
 }
 
-int listen_on(std::uint16_t port) {
-  const int socket = new_socket();
-  const int yes = 1;
-  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  sockaddr_in address = loopback(port);
-  if (::bind(socket, generic(address), sizeof address) != 0 || ::listen(socket, 1024) != 0) fail("listen");
+int new_listener(std::uint16_t& port) {
+  const int socket = bound(port);
+  if (::listen(socket, 1024) != 0) fail("listen");
   return socket;
 }
 
 std::pair<int, int> connected_pair() {
   std::uint16_t port = 0;
-  const int listener = bound(port);
-  if (::listen(listener, 1) != 0) fail("listen");
+  const int listener = new_listener(port);
   const int near = connect_to(port);
   const int far = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
   if (far < 0) fail("accept");

@@ -29,7 +29,7 @@ std::uint16_t free_port();
 
 // Descriptors of TCP connections over the loopback: to a port, and of both ends of a new one.
 int connect_to(std::uint16_t port);
-int listen_on(std::uint16_t port);
+int new_listener(std::uint16_t& port);  // `port` is filled in
 std::pair<int, int> connected_pair();
 
 class Link;
