@@ -32,12 +32,14 @@ namespace {
 // Two workers with four slots each, a client that asks all the time, and one that holds a session at each worker.
 struct Town {
   Nets nets{{"broker", "w1", "w2", "c1", "holder"}};
-  Ground ground{{.broker = {"--insecure"},
-                 .clients = "tcp://" + nets.address("broker") + ":5570",
-                 .workers = "tcp://" + nets.address("broker") + ":5571",
-                 .nets = with_watch()}};
+  Ground ground;
 
-  Town() {
+  explicit Town(bool keys = false)
+      : ground({.broker = keys ? std::vector<std::string>{} : std::vector<std::string>{"--insecure"},
+                .clients = "tcp://" + nets.address("broker") + ":5570",
+                .workers = "tcp://" + nets.address("broker") + ":5571",
+                .nets = with_watch(),
+                .keys = keys}) {
     ground.start_watch();
     for (const std::string name : {"w1", "w2"}) start_worker(name);
     ground.start_client("holder", {"threads=2", "hold=1", "pause_ms=20", "limit_ms=3000"});
@@ -117,7 +119,10 @@ TEST_CASE("a client that cannot reach a worker gets another and the worker stays
 }
 
 TEST_CASE("a broker that is cut off from all breaks no session and is found again") {
-  Town town;
+  bool keys = false;
+  SUBCASE("in the open") {}
+  SUBCASE("with keys") { keys = true; }
+  Town town(keys);
   const auto before = town.held_answers();
   for (const std::string party : {"w1", "w2", "c1", "holder"}) town.nets.cut("broker", party);
   town.ground.fault("broker", "cut");
