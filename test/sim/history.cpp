@@ -258,11 +258,6 @@ void History::finished(std::uint64_t session) {
   if (const auto found = promises_.find(session); found != promises_.end()) found->second.ended = true;
 }
 
-bool History::ended(std::uint64_t session) const {
-  const auto found = promises_.find(session);
-  return found != promises_.end() && found->second.ended;
-}
-
 Instant History::lease_end(const std::string& worker) const {
   for (auto it = leases_.rbegin(); it != leases_.rend(); ++it)
     if (it->second.worker == worker && it->second.term != forever)

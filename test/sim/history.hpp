@@ -63,7 +63,6 @@ class History {
 
   // And is over there. Nobody opens it any more.
   void finished(std::uint64_t session);
-  bool ended(std::uint64_t session) const;
 
   // A call is served, under this number of a session. `most` times may it be, in all.
   void served(const std::string& call, std::uint64_t session, std::uint64_t call_number, std::uint64_t most);

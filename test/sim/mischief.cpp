@@ -56,11 +56,14 @@ void Eve::show_ticket(bool forged) {
 }
 
 // The newest ticket of a session that its worker has ended, as its client might show it, late.
-void Eve::reuse_ticket() {
+void Eve::reuse_ticket(const std::string& worker) {
   if (!up_) return;
   const auto& tickets = stage_.history.tickets();
   const auto over = std::find_if(tickets.rbegin(), tickets.rend(),
-                                 [this](const Given& given) { return stage_.history.ended(given.session); });
+                                 [&](const Given& given) {
+                                   const auto& promise = stage_.history.promises().at(given.session);
+                                   return promise.ended && (worker.empty() || promise.worker == worker);
+                                 });
   if (over == tickets.rend()) return;
   const Address link{Door::direct, Codec::msgpack, ++links_, {}};
   world_.dial(*this, link, over->endpoint);

@@ -19,7 +19,7 @@ class Eve final : public Party {
   Instant deadline() const override { return never; }
 
   void show_ticket(bool forged);
-  void reuse_ticket();
+  void reuse_ticket(const std::string& worker);  // of this one; empty: of any
   void talk_nonsense();
 
  private:

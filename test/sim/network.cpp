@@ -234,12 +234,16 @@ void World::part(Party& a, Party* b, bool both, Duration delay, Duration duratio
   partings_.push_back({&a, b, both, drops, now_ + delay, now_ + delay + duration});
   if (!drops || profile_.network == Network::hostile) return;
   later(delay + duration, [this, &a, b] {
-    for (auto& [id, line] : lines_) {
-      const Party* other = acceptor(line);
-      const bool of_a = line.dialler == &a || other == &a;
-      if (of_a && (!b || line.dialler == b || other == b)) break_line(line);
-    }
+    if (!calm_) break_between(a, b);  // quiet() did
   });
+}
+
+void World::break_between(const Party& a, const Party* b) {
+  for (auto& [id, line] : lines_) {
+    const Party* other = acceptor(line);
+    const bool of_a = line.dialler == &a || other == &a;
+    if (of_a && (!b || line.dialler == b || other == b)) break_line(line);
+  }
 }
 
 void World::bridge(Duration duration) {
@@ -307,6 +311,7 @@ void World::half_open_one() {
   const auto duration = line->chance.between(seconds(1), seconds(20));
   darken(*line, duration);
   later(duration, [this, id = line->id] {
+    if (calm_) return;  // quiet() did
     if (const auto found = lines_.find(id); found != lines_.end()) break_line(found->second);
   });
 }
@@ -332,6 +337,8 @@ void World::slow_one() {
 
 void World::quiet() {
   calm_ = true;
+  for (const Parting& p : partings_)
+    if (p.a && p.drops && p.from <= now_ && p.until > now_ && profile_.network != Network::hostile) break_between(*p.a, p.b);
   partings_.clear();
   wake_all();
   for (auto& [id, line] : lines_) {

@@ -178,6 +178,8 @@ def main():
             missed += wrong is not None or result[0] is None
             lines.append(line)
             print(line, flush=True)
+    for folder in folders:
+        (build / "planted" / f"{header_of(folder)}.gch").unlink()  # large
     print(f"{len(bugs) - missed} of {len(bugs)} planted bugs found in {time.monotonic() - begun:.0f} s")
     if wish.table:
         wish.table.write_text(f"{'bug':34} {'seed':>5} {'took':>8}  what failed\n" + "\n".join(lines) + "\n")

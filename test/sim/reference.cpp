@@ -134,6 +134,7 @@ void Reference::settle() {
   }
   check_times();
   from_.reset();
+  may_sync_.reset();
   registering_.reset();
   asking_.reset();
   enqueue_ = false;
@@ -277,13 +278,17 @@ void Reference::take(const Address& from, const Report& m) {
   if (!worker) return;
   std::uint64_t at = m.first;
   std::set<std::uint64_t> open, over;
+  may_sync_ = false;
   for (const auto& event : m.events) {
     const auto number = at++;
     if (number <= worker->applied) continue;
     if (number > worker->applied + 1) break;
     worker->applied = number;
     const auto found = sessions_.find(event.session);
-    if (found == sessions_.end() || found->second.worker != m.lease || over.contains(event.session)) continue;
+    if (found == sessions_.end() || found->second.worker != m.lease || over.contains(event.session)) {
+      may_sync_ = *may_sync_ || !event.closed;
+      continue;
+    }
     const bool opens = !event.closed || event.ending != Ending::unused;
     if (opens && !found->second.open && open.insert(event.session).second) expected_.emplace_back(event.session, opening);
     if (!event.closed) continue;
@@ -523,6 +528,12 @@ void Reference::fact(const Address&, const Heard& m) {
   if (found == workers_.end()) throw Violation(5, "lease " + number(m.lease) + " is renewed, but nobody has it");
   if (found->second.applied != m.applied)
     throw Violation(25, found->second.name + " is told " + number(m.applied) + " events as applied, not " + number(found->second.applied));
+}
+
+// A report that says nothing new is no reason to ask for the whole list.
+void Reference::fact(const Address&, const Sync& m) {
+  if (may_sync_ && !*may_sync_)
+    throw Violation(25, "lease " + number(m.lease) + " is asked for its list after a report, which spoke of no unknown opening");
 }
 
 void Reference::fact(const Address&, const Release& m) {

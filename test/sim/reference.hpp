@@ -132,6 +132,7 @@ class Reference {
   void fact(const Address& to, const Queued& m);
   void fact(const Address& to, const Heard& m);
   void fact(const Address& to, const Release& m);
+  void fact(const Address& to, const Sync& m);
   void fact(const Address& to, const Happened& m);
   template <class M>
   void fact(const Address&, const M&) {}
@@ -177,6 +178,7 @@ class Reference {
 
   // Of the current step.
   bool passing_ = false;  // time only
+  std::optional<bool> may_sync_;  // after a report: whether it spoke of an opening that is not known
   std::optional<Address> from_;
   std::optional<Register> registering_;
   std::optional<Name> asking_;

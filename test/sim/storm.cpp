@@ -85,6 +85,7 @@ void Storm::network() {
   every(Trouble::bridge, [this] { world_.bridge(chance_.around(2 * profile_.outage)); });
   every(Trouble::clog, [this] { clog(); });
   every(Trouble::flap, [this] { flap(); });
+  every(Trouble::blackout, [this] { blackout(); });
   every(Trouble::edge, [this] { edge(); });
 }
 
@@ -121,6 +122,14 @@ void Storm::flap() {
     world_.part(party, nullptr, true, at, time);
     at += time + chance_.between(milliseconds(100), milliseconds(900));
   }
+}
+
+void Storm::blackout() {
+  const Duration lease = profile_.broker.lease;
+  const auto first = chance_.between(2 * lease, 4 * lease);
+  const auto back = chance_.between(lease / 10, lease);
+  world_.part(*cast_.broker, nullptr, true, {}, first);
+  world_.part(*cast_.broker, nullptr, true, first + back, chance_.between(lease, 2 * lease));
 }
 
 // What a worker says next arrives at the very end of its lease.
@@ -176,7 +185,11 @@ void Storm::processes() {
   every(Trouble::jump, [this] {
     Party& party = somebody();
     // A broker's clock cannot: it is one that only counts while the machine runs.
-    if (&party != cast_.broker.get() && awake(party)) world_.jump(party, chance_.around(seconds(3)));
+    if (&party == cast_.broker.get() || !awake(party)) return;
+    world_.jump(party, chance_.around(seconds(3)));
+    // Once its broker has told a worker the time.
+    if (party.role() == Role::worker && profile_.of(Trouble::reuse) > 0)
+      world_.later(chance_.between(milliseconds(5), milliseconds(500)), [this, &party] { cast_.eve->reuse_ticket(party.name()); });
   });
 }
 
@@ -221,7 +234,7 @@ void Storm::actors() {
   every(Trouble::replay, [this] { cast_.eve->show_ticket(false); });
   every(Trouble::forge, [this] { cast_.eve->show_ticket(true); });
   every(Trouble::nonsense, [this] { cast_.eve->talk_nonsense(); });
-  every(Trouble::reuse, [this] { cast_.eve->reuse_ticket(); });
+  every(Trouble::reuse, [this] { cast_.eve->reuse_ticket({}); });
 }
 
 void Storm::operate() {

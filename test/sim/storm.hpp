@@ -43,6 +43,7 @@ class Storm {
   void part(bool both);
   void clog();
   void flap();
+  void blackout();
   void edge();
   void loop();
   void twin();

@@ -61,6 +61,7 @@ constexpr std::array<Kind, troubles> kinds{{
     {"forge", 200, false, true},
     {"nonsense", 200, false, true},
     {"reuse", 300, false, true},
+    {"blackout", 30, false, true},
     {"echo", 240, true, true},
 }};
 

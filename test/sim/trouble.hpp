@@ -64,6 +64,7 @@ enum class Trouble : std::uint8_t {
   forge,      // an altered ticket is shown
   nonsense,   // a stranger talks nonsense on every door
   reuse,      // a ticket whose session is over is shown again, in the name of its client
+  blackout,   // the broker is cut off from everybody for longer than leases, and soon after once more
   // The hostile network again.
   echo,       // a message of before comes once more, of each kind as often
   count_

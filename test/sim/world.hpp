@@ -204,6 +204,7 @@ class World {
   void hand_over(Line& line, Letter letter, Party& to);
   void wake_all();
   void break_line(Line& line);
+  void break_between(const Party& a, const Party* b);  // null: everybody
   void darken(Line& line, Duration duration);
   void tell_gone(Line& line, std::uint64_t peer, Duration mean);
   Line* some_line();
