@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr Address broker{.door = Door::broker};
+const Address broker{.door = Door::broker};
 constexpr Instant opening{1h};
 
 Options options_of(std::uint64_t seed) {
