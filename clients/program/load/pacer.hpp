@@ -67,7 +67,10 @@ class Pacer {
       const Nanos next = blocked_ ? now + millisecond : next_.value_or(UINT64_MAX);
       generator_.wait(more ? 0 : std::min({paced.end, *again, next}));
     }
-    generator_.closed_loop(false);
+    {
+      const std::lock_guard lock(generator_.mutex());
+      generator_.closed_loop(false);
+    }
     if (!stopped) {
       while (arrive(paced, paced.end - 1)) {  // those that came due in the last wait
       }
