@@ -39,6 +39,7 @@ double seconds(std::chrono::steady_clock::duration took) {
 
 broker::Options Fleet::options_of(const FleetOptions& options) {
   broker::Options broker;
+  broker.notice_wait = Duration{0};  // each step is one hand-off, whole
   broker.epoch = 1'000'000;
   broker.master.data.assign(32, 'm');
   broker.waiting_max = broker.sessions_max = 20'000'000;
