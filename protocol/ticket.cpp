@@ -3,6 +3,7 @@
 
 #include <sodium.h>
 
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -25,16 +26,18 @@ constexpr std::size_t lease_at = head_bytes + 8 * 2;
 
 const unsigned char* raw(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
-std::string hash(std::string_view text, std::string_view key) {
-  std::string out(tag_bytes, '\0');
+using Tag = std::array<char, tag_bytes>;
+
+Tag hash(std::string_view text, std::string_view key) {
+  Tag out{};
   const int result = crypto_generichash(reinterpret_cast<unsigned char*>(out.data()), out.size(), raw(text),
                                         text.size(), key.empty() ? nullptr : raw(key), key.size());
   MUST(result == 0);
   return out;
 }
 
-void put(std::string& out, std::uint64_t value) {
-  for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>((value >> shift) & 0xff);
+void put(char* at, std::uint64_t value) {
+  for (int shift = 56; shift >= 0; shift -= 8) *at++ = static_cast<char>((value >> shift) & 0xff);
 }
 
 std::uint64_t get(std::string_view text, std::size_t at) {
@@ -48,7 +51,10 @@ bool has_form(std::string_view sealed) {
 }
 
 std::uint64_t fingerprint(std::string_view domain, std::string_view name) {
-  return get(hash(std::string(domain) + '\0' + std::string(name), {}), 0) >> 11;
+  std::string text;
+  text.append(domain).append(1, '\0').append(name);
+  const Tag tag = hash(text, {});
+  return get({tag.data(), tag.size()}, 0) >> 11;
 }
 
 }  // namespace
@@ -59,23 +65,27 @@ std::uint64_t service_of(std::string_view service) { return fingerprint("pointsm
 Bytes ticket_key(const Bytes& master, std::uint64_t lease) {
   MUST(master.data.size() == key_bytes);
   std::string text = "pointsman lease";
-  text += '\0';
-  put(text, lease);
-  return {hash(text, master.data)};
+  text.append(9, '\0');
+  put(text.data() + text.size() - 8, lease);
+  const Tag tag = hash(text, master.data);
+  return {std::string(tag.data(), tag.size())};
 }
 
 Bytes seal(const Ticket& ticket, const Bytes& key) {
   MUST(key.data.size() == key_bytes);
-  std::string out{version, keyed_blake2b_256};
-  out.reserve(ticket_bytes);
+  std::string out(ticket_bytes, '\0');
+  out[0] = version;
+  out[1] = keyed_blake2b_256;
+  char* at = out.data() + head_bytes;
   for (const std::uint64_t value :
        {ticket.epoch, ticket.session, ticket.lease, ticket.holder, ticket.service,
         static_cast<std::uint64_t>(ticket.issued_ms.count()), static_cast<std::uint64_t>(ticket.ttl_ms.count()),
         static_cast<std::uint64_t>(ticket.term_ms.count())}) {
-    put(out, value);
+    put(std::exchange(at, at + 8), value);
   }
-  out.append(reinterpret_cast<const char*>(ticket.key.bytes.data()), ticket.key.bytes.size());
-  out += hash(out, key.data);
+  std::memcpy(out.data() + key_at, ticket.key.bytes.data(), ticket.key.bytes.size());
+  const Tag tag = hash(std::string_view(out).substr(0, sealed_part), key.data);
+  std::memcpy(out.data() + sealed_part, tag.data(), tag.size());
   return {std::move(out)};
 }
 
@@ -87,7 +97,7 @@ std::optional<std::uint64_t> lease_of(const Bytes& sealed) {
 std::optional<Ticket> unseal(const Bytes& sealed, const Bytes& key) {
   if (!has_form(sealed.data) || key.data.size() != key_bytes) return std::nullopt;
   const std::string_view text(sealed.data);
-  const std::string tag = hash(text.substr(0, sealed_part), key.data);
+  const Tag tag = hash(text.substr(0, sealed_part), key.data);
   if (sodium_memcmp(tag.data(), text.data() + sealed_part, tag_bytes) != 0) return std::nullopt;
 
   std::size_t at = head_bytes;

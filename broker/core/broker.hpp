@@ -16,7 +16,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -60,21 +60,15 @@ class Broker {
   void check() const;
 
  private:
-  struct WorkerDue {
-    bool operator()(const Worker& a, const Worker& b) const {
-      return a.timer != b.timer ? a.timer < b.timer : a.lease < b.lease;
-    }
+  // What orders timers: the moment, then a number that is nobody else's.
+  struct Due {
+    Instant at;
+    std::uint64_t number = 0;
+    bool operator<(const Due& other) const { return at != other.at ? at < other.at : number < other.number; }
   };
-  struct DeadlineFirst {
-    bool operator()(const Asked& a, const Asked& b) const {
-      return a.deadline != b.deadline ? a.deadline < b.deadline : a.key.second < b.key.second;
-    }
-  };
-  struct LapsesFirst {
-    bool operator()(const Session& a, const Session& b) const {
-      return a.lapses != b.lapses ? a.lapses < b.lapses : a.id < b.id;
-    }
-  };
+  static Due timer_of(const Worker& worker) { return {worker.timer, worker.lease}; }
+  static Due deadline_of(const Asked& asked) { return {asked.deadline, asked.key.second}; }
+  static Due lapse_of(const Session& session) { return {session.lapses, session.id}; }
   // What an event is about; nothing is copied unless somebody watches.
   struct Note {
     std::string_view service;
@@ -86,6 +80,9 @@ class Broker {
     const Principal* asker = nullptr;  // whose client it is about
     const Principal* offerer = nullptr;  // whose worker
   };
+  // Workers that are due and that one step sees to: when all leases run out at once, nobody waits for the last of them.
+  static constexpr std::size_t sweep_max = 10'000;
+
   struct Watcher {
     Address to;
     Principal* owner = nullptr;
@@ -103,8 +100,18 @@ class Broker {
   void shut_down();
   void weighed(const Memory& event);
   void check_principals() const;
-  void send(const Address& to, Message message);
-  void send(Worker& to, Message message);
+  template <class M>
+  void send(const Address& to, M message) {
+    Send& send = std::get<Send>(out_->emplace_back(std::in_place_type<Send>));
+    send.to = to;
+    send.message.template emplace<M>(std::move(message));
+  }
+  // Whatever is said to a worker may be about sessions that it has not been told of yet.
+  template <class M>
+  void send(Worker& to, M message) {
+    tell(to);
+    send(to.address, std::move(message));
+  }
   void refuse(const Address& to, std::string_view about, Code code, std::string reason, std::string remedy = {},
               Refused more = {});
   void count(Count what) { ++counters_[static_cast<std::size_t>(what)]; }
@@ -139,6 +146,8 @@ class Broker {
   void add_seats(Worker& worker, const Register& message);
   static Instant due_of(const Worker& worker);
   void retime(Worker& worker);
+  bool overdue() const;
+  void sweep();
   void worker_due(Worker& worker);
   bool brake(Worker& worker);
   void suspect(Worker& worker, bool Worker::*why, std::string reason);
@@ -163,8 +172,9 @@ class Broker {
   void match(const Worker& worker);
   bool match_first(Service& service);
   Asked* next_for(Service& service, Seat*& seat);
+  Seat* choose(Service& service, const std::vector<std::string>& exclude);
   void grant(Asked& asked, Seat& seat, std::size_t candidates);
-  void bind(Asked& asked, Session& session, std::string reasoning);
+  void bind(Asked& asked, Session& session);
   void send_grant(Asked& asked);
   void refuse_waiting(Asked& asked, Code code, std::string reason, std::string remedy);
   void tell(Asked& asked, bool first);
@@ -179,7 +189,8 @@ class Broker {
   Service* need_service(const std::string& name);
   void maybe_erase(Service& service);
   Asked* find_request(const Principal& owner, std::string_view client, std::string_view id) const;
-  Asked& remember(std::unique_ptr<Asked> asked);
+  Asked& remember(Principal& owner, std::string_view client, std::string_view id);
+  Asked& remember(const Address& from, const Request& message);
   std::optional<Fault> fault_of(const Request& message) const;
 
   // sessions.cpp: from grant to close
@@ -188,7 +199,11 @@ class Broker {
   void on(const Address& from, const Report& message);
   void on(const Address& from, const Holding& message);
   void heal(Worker& worker, const Holding& message);
-  Session& add_session(std::uint64_t id, Seat& seat, Principal& owner, std::string client, std::string request);
+  Session* find_session(std::uint64_t id) const {
+    return sessions_.find(mixed(id), [id](const Session& session) { return session.id == id; });
+  }
+  Session& add_session(std::uint64_t id, Seat& seat, Principal& owner, const std::string& client,
+                       const std::string& request);
   void attach(Session& session, Seat& seat);
   void detach(Session& session);
   void reserve(Session& session, Duration until_lapse);
@@ -225,6 +240,7 @@ class Broker {
   void on(const Address& from, const Status& message);
   void on(const Address& from, const Hello& message);
   void explain_request(const Asked& asked, Explained& out);
+  static std::string reasoning_of(const Asked& asked);
   void explain_worker(const Worker& worker, Explained& out) const;
   void explain_service(const Service& service, Explained& out) const;
   void candidates(const Service& service, const std::vector<std::string>& exclude, Explained& out) const;
@@ -276,19 +292,22 @@ class Broker {
   std::map<std::string, Worker*, std::less<>> workers_by_name_;
   std::unordered_multimap<std::uint64_t, Worker*> workers_by_peer_;
   std::map<std::string, std::unique_ptr<Service>, std::less<>> services_;
-  std::unordered_set<std::unique_ptr<Asked>, RequestHash, RequestSame> asked_;
+  Pool<Asked> asked_pool_;
+  Index<Asked> asked_{asked_pool_};  // by owner, client and id
   std::unordered_map<std::uint64_t, Chain<Asked, &Asked::of_peer>> waiting_by_peer_;
-  std::unordered_map<std::uint64_t, Session> sessions_;
+  Pool<Session> session_pool_;
+  Index<Session> sessions_{session_pool_};  // by id
   Chain<Session, &Session::of_all> all_sessions_;
   Chain<Asked, &Asked::telling> telling_;
   Chain<Worker, &Worker::untelling> untelling_;
   Chain<Asked, &Asked::ended> ended_;
-  IndexedHeap<Worker, &Worker::timer_place, WorkerDue> worker_timers_;
-  IndexedHeap<Asked, &Asked::deadline_place, DeadlineFirst> deadlines_;
-  IndexedHeap<Session, &Session::lapse_place, LapsesFirst> lapses_;
+  IndexedHeap<Worker, &Worker::timer_place, Due> worker_timers_;
+  IndexedHeap<Asked, &Asked::deadline_place, Due> deadlines_;
+  IndexedHeap<Session, &Session::lapse_place, Due> lapses_;
   std::map<std::pair<Instant, std::uint64_t>, Seat*> ramps_;  // by moment and order: seats in slow start
   std::uint64_t waiting_ = 0;
   std::uint64_t silent_ = 0;        // workers whose lease ran out
+  bool behind_ = false;             // more workers are due than one step sees to
   std::uint64_t total_charge_ = 0;  // over all workers
   Instant protect_since_ = never;   // the brake on a mass expiry; on the lease clock
   Instant next_strike_;             // while it is on, not before this

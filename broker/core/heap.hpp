@@ -1,11 +1,15 @@
-// IndexedHeap: a binary heap of records that know their place in it.
+// IndexedHeap: a heap of records that know their place in it.
 //
-// First, insert, erase and reorder cost O(log n) at most; nothing is ever searched. The records are owned
-// elsewhere and must stay where they are while they are in the heap. Not thread safe.
+// First, insert, erase and reorder cost O(log n) at most; nothing is ever searched. What orders a record is copied
+// when the heap is told of it and lies beside its neighbours', so that a comparison looks at no record; a record has four
+// below it, whose keys come in a cache line or two. The records are owned elsewhere and must stay where they are while
+// they are in the heap. Not thread safe.
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "protocol/must.hpp"
@@ -15,77 +19,83 @@ namespace pointsman::broker {
 // A record's place in a heap. 0: in none.
 using Place = std::uint32_t;
 
-// `place` is the member of T that holds its place; `Before` orders: the least comes first.
-template <class T, Place T::*place, class Before>
+// `place` is the member of T that holds its place; the least key comes first.
+template <class T, Place T::*place, class Key>
 class IndexedHeap {
  public:
   bool empty() const { return heap_.empty(); }
   std::size_t size() const { return heap_.size(); }
-  T& first() const { return *heap_.front(); }
+  T& first() const { return *heap_.front().record; }
+  const Key& first_key() const { return heap_.front().key; }
   static bool contains(const T& record) { return record.*place != 0; }
 
-  void insert(T& record) {
+  void insert(T& record, const Key& key) {
     MUST(!contains(record));
-    heap_.push_back(&record);
-    record.*place = static_cast<Place>(heap_.size());
-    rise(heap_.size() - 1);
+    heap_.push_back({});
+    rise(heap_.size() - 1, {key, &record});
   }
 
   void erase(T& record) {
     MUST(contains(record));
     const std::size_t hole = record.*place - 1;
     record.*place = 0;
-    T* last = heap_.back();
+    const Entry last = heap_.back();
     heap_.pop_back();
-    if (last == &record) return;
-    put(hole, last);
-    sink(rise(hole));
+    if (last.record != &record) settle(hole, last);
   }
 
-  // After what orders `record` has changed.
-  void reorder(T& record) {
+  void reorder(T& record, const Key& key) {
     MUST(contains(record));
-    sink(rise(record.*place - 1));
+    settle(record.*place - 1, {key, &record});
   }
 
   void check() const {
     for (std::size_t i = 0; i < heap_.size(); ++i) {
-      MUST(heap_[i]->*place == i + 1);
-      MUST(i == 0 || !before_(*heap_[i], *heap_[(i - 1) / 2]));
+      MUST(heap_[i].record->*place == i + 1);
+      MUST(i == 0 || !(heap_[i].key < heap_[(i - 1) / arity].key));
     }
   }
 
  private:
-  void put(std::size_t at, T* record) {
-    heap_[at] = record;
-    record->*place = static_cast<Place>(at + 1);
+  struct Entry {
+    Key key{};
+    T* record = nullptr;
+  };
+  static constexpr std::size_t arity = 4;
+
+  void put(std::size_t at, const Entry& entry) {
+    heap_[at] = entry;
+    entry.record->*place = static_cast<Place>(at + 1);
   }
 
-  std::size_t rise(std::size_t at) {
-    T* record = heap_[at];
-    while (at > 0 && before_(*record, *heap_[(at - 1) / 2])) {
-      put(at, heap_[(at - 1) / 2]);
-      at = (at - 1) / 2;
+  void settle(std::size_t at, const Entry& entry) {
+    if (at > 0 && entry.key < heap_[(at - 1) / arity].key) return rise(at, entry);
+    sink(at, entry);
+  }
+
+  void rise(std::size_t at, const Entry& entry) {
+    while (at > 0 && entry.key < heap_[(at - 1) / arity].key) {
+      put(at, heap_[(at - 1) / arity]);
+      at = (at - 1) / arity;
     }
-    put(at, record);
-    return at;
+    put(at, entry);
   }
 
-  void sink(std::size_t at) {
-    T* record = heap_[at];
-    for (;;) {
-      std::size_t child = 2 * at + 1;
-      if (child >= heap_.size()) break;
-      if (child + 1 < heap_.size() && before_(*heap_[child + 1], *heap_[child])) ++child;
-      if (!before_(*heap_[child], *record)) break;
-      put(at, heap_[child]);
-      at = child;
+  void sink(std::size_t at, const Entry& entry) {
+    for (std::size_t child = arity * at + 1; child < heap_.size(); child = arity * at + 1) {
+      const std::size_t end = std::min(child + arity, heap_.size());
+      std::size_t least = child;
+      while (++child < end) {
+        if (heap_[child].key < heap_[least].key) least = child;
+      }
+      if (!(heap_[least].key < entry.key)) break;
+      put(at, heap_[least]);
+      at = least;
     }
-    put(at, record);
+    put(at, entry);
   }
 
-  std::vector<T*> heap_;
-  [[no_unique_address]] Before before_;
+  std::vector<Entry> heap_;
 };
 
 }  // namespace pointsman::broker

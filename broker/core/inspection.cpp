@@ -129,8 +129,8 @@ void Broker::list_sessions(const List& message, const Service* only, Listing& pa
   };
   const std::uint64_t last = number_of(message.after);
   const Session* session = all ? all_sessions_.first() : principal_->sessions.first();
-  if (const auto at = sessions_.find(last); at != sessions_.end() && (all || at->second.owner == principal_)) {
-    session = after(at->second);
+  if (const Session* at = find_session(last); at && (all || at->owner == principal_)) {
+    session = after(*at);
   } else {
     while (session && session->id <= last) session = after(*session);
   }
@@ -296,17 +296,17 @@ void Broker::on(const Address& from, const Explain& message) {
     }
     explain_request(*found, out);
   } else if (message.session != 0) {
-    const auto found = sessions_.find(message.session);
+    const Session* found = find_session(message.session);
     const auto mine = [&](const Session& one) { return one.owner == principal_ || one.worker->owner == principal_; };
-    if (found == sessions_.end() || (scope_ != Scope::all && !mine(found->second))) {
+    if (!found || (scope_ != Scope::all && !mine(*found))) {
       return unknown(Code::unknown_session, "session " + std::to_string(message.session) + " is over or not known");
     }
-    const Session& session = found->second;
+    const Session& session = *found;
     out.subject = "session " + std::to_string(session.id);
     out.verdict = std::string(session.open ? "open" : "reserved, nobody has come yet") + " at " + session.worker->name +
                   " for client \"" + session.client + "\", granted " +
                   std::to_string(in_ms(now_ - session.granted).count()) + " ms ago";
-    if (session.asked) out.because.push_back(session.asked->reasoning);
+    if (session.asked) out.because.push_back(reasoning_of(*session.asked));
   } else if (!message.worker.empty()) {
     const auto found = workers_by_name_.find(message.worker);
     if (found == workers_by_name_.end() || (scope_ != Scope::all && found->second->owner != principal_)) {
@@ -335,6 +335,12 @@ const Asked* Broker::explained_request(const Explain& message) const {
   return nullptr;
 }
 
+// How the worker of a request was chosen.
+std::string Broker::reasoning_of(const Asked& asked) {
+  if (asked.adopted) return "its worker held it before this broker knew";
+  return std::string(word(asked.policy)) + " chose it among " + std::to_string(asked.candidates) + " with a free slot";
+}
+
 void Broker::explain_request(const Asked& asked, Explained& out) {
   out.subject = "request " + asked.id + " for " + asked.service_name;
   switch (asked.stage) {
@@ -349,13 +355,13 @@ void Broker::explain_request(const Asked& asked, Explained& out) {
       return;
     }
     case Asked::Stage::granted:
-      out.verdict = "granted " + asked.answer.worker + " as session " + std::to_string(asked.session_id) + " after " +
-                    std::to_string(asked.answer.waited_ms.count()) + " ms";
-      out.because.push_back(asked.reasoning);
+      out.verdict = "granted " + asked.session->worker->name + " as session " + std::to_string(asked.session_id) + " after " +
+                    std::to_string(asked.waited.count()) + " ms";
+      out.because.push_back(reasoning_of(asked));
       return;
     case Asked::Stage::ended:
       out.verdict = "over: " + std::string(word(asked.ending));
-      if (!asked.reasoning.empty()) out.because.push_back(asked.reasoning);
+      if (asked.adopted || asked.candidates > 0) out.because.push_back(reasoning_of(asked));
       out.remedy = "ask with a new id";
       return;
   }

@@ -10,9 +10,8 @@ namespace pointsman::broker {
 
 template <class T>
 struct Link {
-  T* before = nullptr;
+  T* before = nullptr;  // of the first the record itself; none: it is in no chain
   T* after = nullptr;
-  bool linked = false;
 };
 
 template <class T, Link<T> T::*link>
@@ -26,11 +25,11 @@ class Chain {
   std::size_t size() const { return size_; }
   T* first() const { return first_; }
   static T* after(const T& record) { return (record.*link).after; }
-  static bool contains(const T& record) { return (record.*link).linked; }
+  static bool contains(const T& record) { return (record.*link).before != nullptr; }
 
   void append(T& record) {
     MUST(!contains(record));
-    record.*link = {last_, nullptr, true};
+    record.*link = {last_ ? last_ : &record, nullptr};
     (last_ ? (last_->*link).after : first_) = &record;
     last_ = &record;
     ++size_;
@@ -39,8 +38,13 @@ class Chain {
   void erase(T& record) {
     MUST(contains(record));
     const Link<T> was = record.*link;
-    (was.before ? (was.before->*link).after : first_) = was.after;
-    (was.after ? (was.after->*link).before : last_) = was.before;
+    const bool first = was.before == &record;
+    (first ? first_ : (was.before->*link).after) = was.after;
+    if (was.after) {
+      (was.after->*link).before = first ? was.after : was.before;
+    } else {
+      last_ = first ? nullptr : was.before;
+    }
     record.*link = {};
     --size_;
   }

@@ -32,10 +32,4 @@ void Broker::tell_workers(Instant until) {
   while (!untelling_.empty() && untelling_.first()->tell_at <= until) tell(*untelling_.first());
 }
 
-// Whatever else is said to a worker may be about what it has not been told of yet.
-void Broker::send(Worker& to, Message message) {
-  tell(to);
-  send(to.address, std::move(message));
-}
-
 }  // namespace pointsman::broker

@@ -18,7 +18,7 @@ constexpr std::uint64_t turn_unit = 2520ULL * 1024;
 
 void SmoothOrder::add(Seat& seat) {
   seat.credit -= static_cast<std::int64_t>(seat.weight) * turns_;
-  by_weight_[seat.weight].insert(seat);
+  by_weight_[seat.weight].insert(seat, {seat.credit, seat.order});
   weights_ += static_cast<std::int64_t>(seat.weight);
   ++size_;
 }
@@ -37,10 +37,10 @@ Seat* SmoothOrder::best() const {
   Seat* best = nullptr;
   std::int64_t most = 0;
   for (const auto& [weight, heap] : by_weight_) {
-    Seat& head = heap.first();
-    const std::int64_t has = static_cast<std::int64_t>(weight) * (turns_ + 1) + head.credit;
-    if (!best || has > most || (has == most && head.order < best->order)) {
-      best = &head;
+    const auto& [credit, order] = heap.first_key();
+    const std::int64_t has = static_cast<std::int64_t>(weight) * (turns_ + 1) + credit;
+    if (!best || has > most || (has == most && order < best->order)) {
+      best = &heap.first();
       most = has;
     }
   }
@@ -50,7 +50,7 @@ Seat* SmoothOrder::best() const {
 void SmoothOrder::chosen(Seat& seat) {
   ++turns_;
   seat.credit -= weights_;
-  by_weight_.at(seat.weight).reorder(seat);
+  by_weight_.find(seat.weight)->second.reorder(seat, {seat.credit, seat.order});
 }
 
 void SmoothOrder::check() const {
@@ -66,41 +66,29 @@ void SmoothOrder::check() const {
   MUST(sum == weights_);
 }
 
-bool KeyOrder::Less::operator()(const Seat& a, const Seat& b) const {
-  const auto left = a.key * b.key_weight;
-  const auto right = b.key * a.key_weight;
-  if (left != right) return left < right;
-  if (a.turn != b.turn) return a.turn < b.turn;
-  return a.order < b.order;
-}
-
-// The key is copied when the policy is told, so that the heap never sees a change it was not told of.
-void KeyOrder::set_key(Seat& seat) const {
-  seat.key_weight = policy_ == Policy::least_recent ? 1 : seat.weight;
-  seat.key = policy_ == Policy::least_connections ? seat.connections
-             : policy_ == Policy::least_busy      ? seat.busy
-                                                  : seat.completed;
+KeyOrder::Less KeyOrder::key_of(const Seat& seat) const {
+  const std::uint64_t weight = policy_ == Policy::least_recent ? 1 : seat.weight;
+  const std::uint64_t value = policy_ == Policy::least_connections ? seat.connections
+                              : policy_ == Policy::least_busy      ? seat.busy
+                                                                   : seat.completed;
+  return {value, weight, seat.turn, seat.order};
 }
 
 void KeyOrder::add(Seat& seat) {
-  set_key(seat);
   seat.turn = std::max(seat.turn, floor_);
-  heap_.insert(seat);
+  heap_.insert(seat, key_of(seat));
 }
 
 void KeyOrder::remove(Seat& seat) { heap_.erase(seat); }
 
-void KeyOrder::touch(Seat& seat) {
-  set_key(seat);
-  heap_.reorder(seat);
-}
+void KeyOrder::touch(Seat& seat) { heap_.reorder(seat, key_of(seat)); }
 
 Seat* KeyOrder::best() const { return heap_.empty() ? nullptr : &heap_.first(); }
 
 void KeyOrder::chosen(Seat& seat) {
   floor_ = seat.turn;
   seat.turn += turn_unit / seat.weight;
-  heap_.reorder(seat);
+  heap_.reorder(seat, key_of(seat));
 }
 
 void DenseOrder::add(Seat& seat) {

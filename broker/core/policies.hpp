@@ -42,9 +42,12 @@ class SmoothOrder {
   void check() const;
 
  private:
+  // The richest first.
   struct Richer {
-    bool operator()(const Seat& a, const Seat& b) const {
-      return a.credit != b.credit ? a.credit > b.credit : a.order < b.order;
+    std::int64_t credit = 0;
+    std::uint64_t order = 0;
+    bool operator<(const Richer& other) const {
+      return credit != other.credit ? credit > other.credit : order < other.order;
     }
   };
   using Heap = IndexedHeap<Seat, &Seat::place, Richer>;
@@ -68,10 +71,20 @@ class KeyOrder {
   void check() const { heap_.check(); }
 
  private:
+  // The least of value over weight first.
   struct Less {
-    bool operator()(const Seat& a, const Seat& b) const;
+    std::uint64_t value = 0;
+    std::uint64_t weight = 1;
+    std::uint64_t turn = 0;
+    std::uint64_t order = 0;
+    bool operator<(const Less& other) const {
+      const auto left = value * other.weight;
+      const auto right = other.value * weight;
+      if (left != right) return left < right;
+      return turn != other.turn ? turn < other.turn : order < other.order;
+    }
   };
-  void set_key(Seat& seat) const;
+  Less key_of(const Seat& seat) const;
 
   IndexedHeap<Seat, &Seat::place, Less> heap_;
   Policy policy_;

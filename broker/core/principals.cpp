@@ -29,6 +29,11 @@ std::string rights_of(const Allowance& allowance) { return to_line(allowance); }
 
 }  // namespace
 
+std::uint32_t hash_of(const Principal& owner, std::string_view client, std::string_view id) {
+  const std::hash<std::string_view> of;
+  return mixed(of(id) * 31 + of(client) * 7 + owner.number);
+}
+
 // Who holds this key; nobody if it is not allowed. A lookup; only a key that comes for the first time makes a record.
 Principal* Broker::identify(const PublicKey& key) {
   if (!keys_) return &everybody_;

@@ -18,8 +18,10 @@
 #include "broker/core/links.hpp"
 #include "broker/core/options.hpp"
 #include "broker/core/policies.hpp"
+#include "broker/core/pool.hpp"
 #include "broker/core/seat.hpp"
 #include "protocol/machine.hpp"
+#include "protocol/ticket.hpp"
 
 namespace pointsman::broker {
 
@@ -29,6 +31,7 @@ struct Principal;
 // One client on one worker, from grant to close.
 struct Session {
   std::uint64_t id = 0;
+  std::uint32_t number = 0;  // in the pool
   Worker* worker = nullptr;
   Seat* seat = nullptr;    // the service that it is for
   Asked* asked = nullptr;  // the request that it answers, while that is remembered
@@ -39,15 +42,19 @@ struct Session {
   bool open = false;             // false: reserved
   bool failed = false;           // its client has reported that it could not use it
   bool released = false;         // its worker is to close it
+  Place lapse_place = 0;
   Instant granted;
   Duration term{0};
   Instant lapses = never;  // when a reservation that nobody uses ends
-  Place lapse_place = 0;
   Link<Session> of_worker;  // in Worker::sessions
   Link<Session> releasing;  // in Worker::releasing
   Link<Session> of_all;     // in order of arrival here, for listings
   Link<Session> of_owner;   // in the same order
 };
+
+// How many codes about_ticket().
+constexpr std::size_t ticket_codes =
+    static_cast<std::size_t>(Code::used_ticket) - static_cast<std::size_t>(Code::bad_ticket) + 1;
 
 // A registered worker: its lease and what it holds.
 struct Worker {
@@ -100,7 +107,7 @@ struct Worker {
   std::uint64_t last_done = 0;    // rank of its last completion
   std::uint64_t digest = 0;       // of its sessions
   int differs = 0;                // heartbeats in a row whose figures differed
-  std::array<std::uint64_t, static_cast<std::size_t>(Code::count_)> refused_tickets{};  // by code, as it says
+  std::array<std::uint64_t, ticket_codes> refused_tickets{};  // by code from bad_ticket on, as it says
   Chain<Session, &Session::of_worker> sessions;
   Chain<Session, &Session::releasing> releasing;  // of these, that it has not reported closed though told to
 
@@ -113,6 +120,8 @@ struct Asked {
   enum class Stage : std::uint8_t { waiting, granted, ended };
 
   Principal* owner = nullptr;  // with its client and id it is this request's name
+  std::uint32_t number = 0;    // in the pool
+  std::uint32_t hash = 0;      // of its name
   std::string client;
   std::string id;
   Address from;
@@ -131,8 +140,12 @@ struct Asked {
   std::pair<std::int64_t, std::uint64_t> key;  // in the queue
   Session* session = nullptr;                  // while granted
   std::uint64_t session_id = 0;
-  Granted answer;        // as it was given; the ticket is sealed anew for a repetition
-  std::string reasoning; // how the worker was chosen
+  // Of the answer, what is not the session's; the ticket is sealed anew for a repetition.
+  Milliseconds term_told{0};
+  Milliseconds waited{0};
+  Policy policy = Policy::weighted_round_robin;
+  bool adopted = false;          // its worker held the session before this broker knew
+  std::size_t candidates = 0;    // with a free slot, when its worker was chosen; 0: none was
   std::uint64_t told_position = 0;
   Duration told_wait{0};
   Instant tell;          // when to look whether its position is worth telling again
@@ -144,32 +157,7 @@ struct Asked {
 };
 
 // What names a request: two keys do not see each other's, whatever their clients are called.
-struct RequestName {
-  const Principal* owner = nullptr;
-  std::string_view client;
-  std::string_view id;
-  friend bool operator==(const RequestName&, const RequestName&) = default;
-};
-
-// A table of requests by name that is asked without making one.
-struct RequestHash {
-  using is_transparent = void;
-  std::size_t operator()(const RequestName& name) const noexcept {
-    const std::hash<std::string_view> of;
-    return of(name.id) * 31 + of(name.client) + std::hash<const Principal*>{}(name.owner);
-  }
-  std::size_t operator()(const std::unique_ptr<Asked>& asked) const noexcept { return (*this)(name_of(*asked)); }
-  static RequestName name_of(const Asked& asked) { return {asked.owner, asked.client, asked.id}; }
-};
-struct RequestSame {
-  using is_transparent = void;
-  template <class A, class B>
-  bool operator()(const A& a, const B& b) const noexcept {
-    return name_of(a) == name_of(b);
-  }
-  static RequestName name_of(const RequestName& name) { return name; }
-  static RequestName name_of(const std::unique_ptr<Asked>& asked) { return RequestHash::name_of(*asked); }
-};
+std::uint32_t hash_of(const Principal& owner, std::string_view client, std::string_view id);
 
 // A waiting line: priority is worth a fixed head start, so a key never changes and the order needs no aging.
 // An order-statistics tree (GNU pb_ds) tells positions in O(log n).
@@ -179,9 +167,10 @@ using Line = __gnu_pbds::tree<std::pair<std::int64_t, std::uint64_t>, Asked*,
 
 struct Service {
   Service(std::string service, const ServiceSettings& set, std::uint64_t seed)
-      : name(std::move(service)), settings(set), chooser(set.policy, seed) {}
+      : name(std::move(service)), fingerprint(service_of(name)), settings(set), chooser(set.policy, seed) {}
 
   std::string name;
+  std::uint64_t fingerprint;  // in tickets
   ServiceSettings settings;
   bool kept = false;  // configured by name: stays when nobody offers it
   Chooser chooser;    // the free seats

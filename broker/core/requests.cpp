@@ -24,13 +24,32 @@ constexpr std::uint64_t hopeless_samples = 10;
 }  // namespace
 
 Asked* Broker::find_request(const Principal& owner, std::string_view client, std::string_view id) const {
-  const auto found = asked_.find(RequestName{&owner, client, id});
-  return found == asked_.end() ? nullptr : found->get();
+  return asked_.find(hash_of(owner, client, id), [&](const Asked& asked) {
+    return asked.id == id && asked.client == client && asked.owner == &owner;
+  });
 }
 
-Asked& Broker::remember(std::unique_ptr<Asked> asked) {
-  ++asked->owner->remembered;
-  return **asked_.insert(std::move(asked)).first;
+Asked& Broker::remember(Principal& owner, std::string_view client, std::string_view id) {
+  Asked& asked = asked_pool_.make();
+  asked.owner = &owner;
+  asked.client = client;
+  asked.id = id;
+  asked.arrived = now_;
+  asked.hash = hash_of(owner, client, id);
+  asked_.insert(asked.hash, asked);
+  ++owner.remembered;
+  return asked;
+}
+
+Asked& Broker::remember(const Address& from, const Request& message) {
+  Asked& asked = remember(*principal_, message.client, message.id);
+  asked.from = from;
+  asked.updates = message.updates;
+  asked.service_name = message.service;
+  asked.priority = message.priority;
+  asked.term = message.term_ms.count() == 0 ? options_.session_term : Duration(message.term_ms);
+  asked.exclude = message.exclude;
+  return asked;
 }
 
 Service* Broker::find_service(const std::string& name) {
@@ -80,26 +99,10 @@ void Broker::on(const Address& from, const Request& message) {
     return no(Code::limit_reached, "sessions_max is " + std::to_string(options_.sessions_max),
               "raise the limit in the broker's configuration", Milliseconds(1000));
   }
-  auto owned = std::make_unique<Asked>();
-  Asked& asked = *owned;
-  asked.owner = principal_;
-  asked.client = message.client;
-  asked.id = message.id;
-  asked.from = from;
-  asked.updates = message.updates;
-  asked.service_name = message.service;
-  asked.priority = message.priority;
-  asked.term = message.term_ms.count() == 0 ? options_.session_term : Duration(message.term_ms);
-  asked.exclude = message.exclude;
-  asked.arrived = now_;
-
   // Free slots are for those who wait already, unless they exclude what is free.
-  if (service) {
+  if (service && (!behind_ || service->line.empty())) {
     const std::size_t free = service->chooser.size();
-    if (Seat* seat = service->chooser.choose(asked.exclude)) {
-      remember(std::move(owned));
-      return grant(asked, *seat, free);
-    }
+    if (Seat* seat = choose(*service, message.exclude)) return grant(remember(from, message), *seat, free);
   }
   if (message.wait_ms.count() == 0) {
     return no(Code::no_worker, "no slot of \"" + message.service + "\" is free, and the request does not wait",
@@ -134,9 +137,9 @@ void Broker::on(const Address& from, const Request& message) {
                 "wait longer, or start more workers", retry_hint(*service));
     }
   }
+  Asked& asked = remember(from, message);
   asked.service = service;
   asked.deadline = now_ + message.wait_ms;
-  remember(std::move(owned));
   enqueue(asked);
 }
 
@@ -180,9 +183,9 @@ void Broker::repeat(const Address& from, Asked& asked, const Request& message) {
 // A client could not use its session: its worker gets nobody else until it is heard from, and is asked to
 // release the session if it lives. Counts for each session once, and only for its own client.
 void Broker::report_failed(const Request& message) {
-  const auto found = sessions_.find(message.failed);
-  if (found == sessions_.end() || !owns(found->second, message.client) || found->second.failed) return;
-  Session& session = found->second;
+  Session* found = find_session(message.failed);
+  if (!found || !owns(*found, message.client) || found->failed) return;
+  Session& session = *found;
   session.failed = true;
   count(Count::sessions_failed);
   Worker& worker = *session.worker;
@@ -201,7 +204,7 @@ void Broker::enqueue(Asked& asked) {
   }
   service.line.insert({asked.key, &asked});
   service.excluding += !asked.exclude.empty();
-  deadlines_.insert(asked);
+  deadlines_.insert(asked, deadline_of(asked));
   waiting_by_peer_[asked.from.peer].append(asked);
   asked.owner->waiting.append(asked);
   ++waiting_;
@@ -262,11 +265,23 @@ bool Broker::match_first(Service& service) {
 Asked* Broker::next_for(Service& service, Seat*& seat) {
   int passed = 0;
   for (const auto& entry : service.line) {
-    seat = service.chooser.choose(entry.second->exclude);
+    seat = choose(service, entry.second->exclude);
     if (seat) return entry.second;
-    if (++passed == pass_over_max) break;
+    if (behind_ || ++passed == pass_over_max) break;
   }
   return nullptr;
+}
+
+// The policy's choice; never a worker whose lease has run out, though it may not have been come to yet. None also if it
+// were one such after the other.
+Seat* Broker::choose(Service& service, const std::vector<std::string>& exclude) {
+  Seat* seat = service.chooser.choose(exclude);
+  for (std::size_t seen = 0; behind_ && seat && due_of(*seat->worker) <= now_ - forgiven_; ++seen) {
+    if (seen == sweep_max) return nullptr;
+    worker_due(*seat->worker);
+    seat = service.chooser.choose(exclude);
+  }
+  return seat;
 }
 
 void Broker::grant(Asked& asked, Seat& seat, std::size_t candidates) {
@@ -283,8 +298,8 @@ void Broker::grant(Asked& asked, Seat& seat, std::size_t candidates) {
   ++service.granted;
   count(Count::granted);
 
-  bind(asked, session, std::string(word(service.settings.policy)) + " chose it among " + std::to_string(candidates) +
-                           " with a free slot");
+  bind(asked, session);
+  asked.candidates = candidates;
   announce(worker, {.session = session.id,
                     .service = service.name,
                     .client = asked.client,
@@ -299,43 +314,44 @@ void Broker::grant(Asked& asked, Seat& seat, std::size_t candidates) {
 }
 
 // From now on the session is the request's answer.
-void Broker::bind(Asked& asked, Session& session, std::string reasoning) {
-  const Worker& worker = *session.worker;
+void Broker::bind(Asked& asked, Session& session) {
   session.asked = &asked;
   asked.stage = Asked::Stage::granted;
   asked.service = nullptr;
   asked.session = &session;
   asked.session_id = session.id;
-  asked.reasoning = std::move(reasoning);
-  asked.answer = Granted{.id = asked.id,
-                         .session = session.id,
-                         .service = session.seat->service->name,
-                         .worker = worker.name,
-                         .endpoint = worker.endpoint,
-                         .direct = worker.direct,
-                         .term_ms = in_ms(session.term),
-                         .waited_ms = in_ms(now_ - asked.arrived),
-                         .policy = session.seat->service->settings.policy,
-                         .key = worker.key};
+  asked.term_told = in_ms(session.term);
+  asked.waited = in_ms(now_ - asked.arrived);
+  asked.policy = session.seat->service->settings.policy;
 }
 
 // Seals the ticket for the time that is left of it and answers. The ticket of a session whose time to come is
 // over still says so: the worker then tells the client, which asks anew.
 void Broker::send_grant(Asked& asked) {
   const Session& session = *asked.session;
+  const Worker& worker = *session.worker;
   const Ticket ticket{.epoch = options_.epoch,
                       .session = session.id,
-                      .lease = session.worker->lease,
+                      .lease = worker.lease,
                       .holder = holder_of(asked.client),
-                      .service = service_of(session.seat->service->name),
+                      .service = session.seat->service->fingerprint,
                       .issued_ms = in_ms(session.granted.time_since_epoch()),
                       .ttl_ms = in_ms(options_.ticket_ttl),
                       .term_ms = in_ms(session.term),
                       .key = asked.owner->key};
-  Granted answer = asked.answer;
-  answer.ticket = seal(ticket, session.worker->ticket_key);
-  answer.ttl_ms = std::max(Milliseconds(0), in_ms(session.granted + options_.ticket_ttl - now_));
-  send(asked.from, std::move(answer));
+  send(asked.from,
+       Granted{.id = asked.id,
+               .session = session.id,
+               .service = session.seat->service->name,
+               .worker = worker.name,
+               .endpoint = worker.endpoint,
+               .direct = worker.direct,
+               .ticket = seal(ticket, worker.ticket_key),
+               .ttl_ms = std::max(Milliseconds(0), in_ms(session.granted + options_.ticket_ttl - now_)),
+               .term_ms = asked.term_told,
+               .waited_ms = asked.waited,
+               .policy = asked.policy,
+               .key = worker.key});
 }
 
 void Broker::refuse_waiting(Asked& asked, Code code, std::string reason, std::string remedy) {
@@ -423,7 +439,6 @@ void Broker::end(Asked& asked, Code how) {
   asked.ending = how;
   asked.session = nullptr;
   asked.service = nullptr;
-  asked.answer = {};
   asked.forget = now_ + options_.remember;
   if (ended_.size() >= options_.remembered_max && ended_.first()) forget(*ended_.first());
   if (options_.remembered_max == 0) return forget(asked);
@@ -437,7 +452,8 @@ void Broker::forget_due() {
 void Broker::forget(Asked& asked) {
   if (ended_.contains(asked)) ended_.erase(asked);
   --asked.owner->remembered;
-  asked_.erase(asked_.find(RequestHash::name_of(asked)));
+  asked_.erase(asked.hash, asked);
+  asked_pool_.free(asked);
 }
 
 }  // namespace pointsman::broker

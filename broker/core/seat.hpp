@@ -34,8 +34,6 @@ struct Seat {
 
   // What the policy itself remembers; its alone to write.
   std::int64_t credit = 0;  // weighted round robin: earned less paid
-  std::uint64_t key = 0;    // least-…: what it is ordered by, over key_weight
-  std::uint64_t key_weight = 1;
   std::uint64_t turn = 0;   // ties: grants so far, each worth 1/weight
   Place place = 0;          // in the policy's heap or list; 0: not free
 };

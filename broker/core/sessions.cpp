@@ -13,12 +13,14 @@ constexpr Duration lapse_grace{std::chrono::seconds(1)};
 
 }  // namespace
 
-Session& Broker::add_session(std::uint64_t id, Seat& seat, Principal& owner, std::string client, std::string request) {
-  Session& session = sessions_[id];
+Session& Broker::add_session(std::uint64_t id, Seat& seat, Principal& owner, const std::string& client,
+                             const std::string& request) {
+  Session& session = session_pool_.make();
   session.id = id;
+  sessions_.insert(mixed(id), session);
   session.owner = &owner;
-  session.client = std::move(client);
-  session.request = std::move(request);
+  session.client = client;
+  session.request = request;
   session.granted = now_;
   session.term = options_.session_term;
   all_sessions_.append(session);
@@ -69,7 +71,7 @@ void Broker::release_again(Worker& worker) {
 void Broker::reserve(Session& session, Duration until_lapse) {
   session.open = false;
   session.lapses = now_ + until_lapse + 2 * session.worker->heartbeat + lapse_grace;
-  lapses_.insert(session);
+  lapses_.insert(session, lapse_of(session));
 }
 
 void Broker::open(Session& session) {
@@ -108,7 +110,8 @@ void Broker::drop(Session& session) {
   if (session.asked) end(*session.asked, Code::ended);
   all_sessions_.erase(session);
   session.owner->sessions.erase(session);
-  sessions_.erase(session.id);
+  sessions_.erase(mixed(session.id), session);
+  session_pool_.free(session);
 }
 
 void Broker::lapse_due() {
@@ -123,15 +126,15 @@ void Broker::lapse_due() {
 }
 
 void Broker::on(const Address& from, const Release& message) {
-  const auto found = sessions_.find(message.session);
-  if (found == sessions_.end()) {
+  Session* found = find_session(message.session);
+  if (!found) {
     // One that this broker granted is over: the release was repeated, or came late.
     if (issued_here(message.session)) return send(from, Released{.session = message.session});
     return refuse(from, Release::op, Code::unknown_session,
                   "session " + std::to_string(message.session) + " is not known here", {},
                   {.session = message.session});
   }
-  Session& session = found->second;
+  Session& session = *found;
   // An admin may end any.
   const bool admin = scope_ == Scope::all && principal_->may;
   if (!admin && !owns(session, message.client)) {
@@ -143,13 +146,13 @@ void Broker::on(const Address& from, const Release& message) {
 }
 
 void Broker::on(const Address& from, const Renew& message) {
-  const auto found = sessions_.find(message.session);
-  if (found == sessions_.end()) {
+  Session* found = find_session(message.session);
+  if (!found) {
     return refuse(from, Renew::op, Code::unknown_session,
                   "session " + std::to_string(message.session) + " is over or was never granted here",
                   "ask for a new one", {.session = message.session});
   }
-  Session& session = found->second;
+  Session& session = *found;
   if (!owns(session, message.client)) {
     return refuse(from, Renew::op, Code::not_yours, "the session belongs to another client",
                   "give the client name of its request", {.session = message.session});
@@ -176,18 +179,18 @@ void Broker::on(const Address& from, const Report& message) {
       break;
     }
     worker->applied = at;
-    const auto found = sessions_.find(event.session);
-    if (found == sessions_.end() || found->second.worker != worker) {
+    Session* session = find_session(event.session);
+    if (!session || session->worker != worker) {
       // Closed: it had lapsed before. Opened: the worker's word counts, but only it knows what it opened.
       unknown = unknown || !event.closed;
       continue;
     }
     if (event.closed) {
       // One that was never reported open was: the closing carries both.
-      if (event.ending != Ending::unused) open(found->second);
-      close(found->second, event.ending);
+      if (event.ending != Ending::unused) open(*session);
+      close(*session, event.ending);
     } else {
-      open(found->second);
+      open(*session);
     }
   }
   if (unknown) {
@@ -230,15 +233,15 @@ void Broker::heal(Worker& worker, const Holding& message) {
 void Broker::adopt(Worker& worker, const Held& held) {
   const auto seat = std::find_if(worker.seats.begin(), worker.seats.end(),
                                  [&](const auto& s) { return s->service->name == held.service; });
-  const auto known = sessions_.find(held.session);
-  if (known != sessions_.end() && known->second.worker && known->second.worker != &worker) return;
+  Session* known = find_session(held.session);
+  if (known && known->worker && known->worker != &worker) return;
   if (seat == worker.seats.end()) {
     // It no longer offers the service; the session is direct and lives on without our account.
-    if (known != sessions_.end() && !known->second.worker) drop(known->second);
+    if (known && !known->worker) drop(*known);
     return;
   }
-  if (known != sessions_.end()) {
-    Session& session = known->second;
+  if (known) {
+    Session& session = *known;
     if (!session.worker) attach(session, **seat);
     session.assignment = 0;
     if (held.open) open(session);
@@ -263,16 +266,14 @@ void Broker::adopt(Worker& worker, const Held& held) {
 void Broker::adopt_request(Session& session) {
   Asked* known = find_request(*session.owner, session.client, session.request);
   if (!known) {
-    auto asked = std::make_unique<Asked>();
-    asked->owner = session.owner;
-    asked->client = session.client;
-    asked->id = session.request;
-    asked->service_name = session.seat->service->name;
-    asked->arrived = now_;
-    bind(remember(std::move(asked)), session, "its worker held it before this broker knew");
+    Asked& asked = remember(*session.owner, session.client, session.request);
+    asked.service_name = session.seat->service->name;
+    asked.adopted = true;
+    bind(asked, session);
   } else if (known->stage == Asked::Stage::waiting && known->service == session.seat->service) {
     unqueue(*known);
-    bind(*known, session, "its worker held it before this broker knew");
+    known->adopted = true;
+    bind(*known, session);
     send_grant(*known);
   } else if (!session.open || known->released) {
     // The request was answered otherwise meanwhile, or is for another service, and nobody has come for this one; or its

@@ -124,7 +124,7 @@ void Broker::on(const Address& from, const Register& message) {
   workers_by_peer_.emplace(from.peer, &worker);
   workers_.emplace(worker.lease, std::move(owned));
   add_seats(worker, message);
-  worker_timers_.insert(worker);
+  worker_timers_.insert(worker, timer_of(worker));
   retime(worker);
   count(Count::registrations);
 
@@ -278,7 +278,20 @@ void Broker::retime(Worker& worker) {
   const Instant due = due_of(worker);
   if (due >= worker.timer) return;
   worker.timer = due;
-  worker_timers_.reorder(worker);
+  worker_timers_.reorder(worker, timer_of(worker));
+}
+
+bool Broker::overdue() const {
+  return !worker_timers_.empty() && worker_timers_.first().timer <= now_ - forgiven_;
+}
+
+// Sees to workers that are due, some of them a step. Those who could not be granted anything meanwhile, because whoever
+// was chosen was dead, get their turn when it has caught up.
+void Broker::sweep() {
+  for (std::size_t seen = 0; seen < sweep_max && overdue(); ++seen) worker_due(worker_timers_.first());
+  const bool was_behind = std::exchange(behind_, overdue());
+  if (!was_behind || behind_) return;
+  for (const auto& [name, service] : services_) match(*service);
 }
 
 void Broker::worker_due(Worker& worker) {
@@ -299,7 +312,7 @@ void Broker::worker_due(Worker& worker) {
     return strike_off(worker, Happening::expired, "its lease ran out");
   }
   worker.timer = due_of(worker);
-  worker_timers_.reorder(worker);
+  worker_timers_.reorder(worker, timer_of(worker));
 }
 
 // Mass expiry: when most workers fall silent at once the fault is more likely here or between. They stay
@@ -403,8 +416,9 @@ void Broker::note_refused(Worker& worker, const std::vector<RefusedTickets>& ref
   for (const RefusedTickets& row : refused) {
     if (!about_ticket(row.code)) continue;
     const auto place = static_cast<std::size_t>(row.code);
-    if (row.count <= worker.refused_tickets[place]) continue;
-    const std::uint64_t more = row.count - std::exchange(worker.refused_tickets[place], row.count);
+    std::uint64_t& known = worker.refused_tickets[place - static_cast<std::size_t>(Code::bad_ticket)];
+    if (row.count <= known) continue;
+    const std::uint64_t more = row.count - std::exchange(known, row.count);
     refused_tickets_[place] += more;
     audit({.what = Audited::tickets,
            .key = worker.owner->key,

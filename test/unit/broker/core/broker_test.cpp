@@ -558,3 +558,34 @@ TEST_CASE("nothing grows while sessions come and go") {
   CHECK(talk.counter("sessions") == 0);
   CHECK(talk.counter("remembered") == 50);
 }
+
+TEST_CASE("leases that run out all at once hold up nobody, and no dead worker is chosen") {
+  Options options;
+  options.master.data.assign(32, 'm');
+  Broker broker(options);
+  Instant now{1h};
+  Actions out;
+  const auto hear = [&](Door door, Message message) {
+    broker.step(now, Received{{.door = door, .peer = 1}, std::move(message), {}}, out);
+  };
+  // More than two steps see to, and one that lives, whose turn is last.
+  constexpr int dead = 25'000;
+  for (int i = 0; i <= dead; ++i) {
+    hear(Door::workers, Register{.worker = "w" + std::to_string(i), .instance = "i", .services = {{.service = "s"}},
+                                 .endpoint = "tcp://h:1", .lease_ms = i == dead ? Milliseconds(60'000) : Milliseconds(1000)});
+  }
+  now = broker.deadline();
+  out.clear();
+  hear(Door::clients, Request{.id = "r", .service = "s", .client = "c"});
+  CHECK(out.empty());
+  CHECK(broker.deadline() <= now);
+  broker.check();
+  int steps = 0;
+  for (; steps < 10 && broker.deadline() <= now; ++steps) broker.step(now, Elapsed{}, out);
+  CHECK(steps == 1);
+  REQUIRE(out.size() == 2);
+  const auto* granted = std::get_if<Granted>(&std::get<Send>(out.back()).message);
+  REQUIRE(granted);
+  CHECK(granted->worker == "w" + std::to_string(dead));
+  broker.check();
+}
