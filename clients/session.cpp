@@ -56,7 +56,8 @@ struct Stream {
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<Payload> parts;
-  std::size_t bytes = 0;
+  std::size_t bytes = 0;  // of them, and of those that were taken last
+  std::size_t taken = 0;  // of those
   bool over = false;
   std::optional<Error> error;
 
@@ -80,18 +81,14 @@ struct Stream {
     }
     changed.notify_one();
   }
-  // The next part; nothing after the last one. Throws the error behind the last one.
-  std::optional<Payload> next() {
+  // The parts that are there, at least one; none after the last one. Throws the error behind the last one.
+  std::deque<Payload> next() {
     std::unique_lock lock(mutex);
+    bytes -= std::exchange(taken, 0);
     changed.wait(lock, [this] { return over || !parts.empty(); });
-    if (parts.empty()) {
-      if (error) throw *error;
-      return std::nullopt;
-    }
-    Payload part = std::move(parts.front());
-    parts.pop_front();
-    bytes -= bytes_of(part);
-    return part;
+    if (parts.empty() && error) throw *error;
+    taken = bytes;
+    return std::exchange(parts, {});
   }
 };
 
@@ -208,7 +205,9 @@ void Session::stream(Payload request, const std::function<void(Payload)>& part, 
   sink.failed = [stream](Error error) { stream->fail(std::move(error)); };
   const std::uint64_t number = inside().invoke(std::move(request), options, std::move(sink));
   try {
-    while (auto next = stream->next()) part(std::move(*next));
+    for (auto parts = stream->next(); !parts.empty(); parts = stream->next()) {
+      for (Payload& next : parts) part(std::move(next));
+    }
   } catch (...) {  // of the worker or of `part`: nobody takes the rest
     inside().abandon(number);
     throw;

@@ -36,7 +36,7 @@ class Outboxes {
   // not there, or its outbox has no room; what waited for it is dropped.
   Outcome send(Instant now, const Address& to, std::string_view body, const Payload& payload);
 
-  // Transmits what can leave; returns the peers that are gone. Does nothing if it did so just now.
+  // Transmits what can leave; returns the peers that are gone. Where many wait it does nothing if it did so just now.
   std::vector<std::uint64_t> flush(Instant now);
 
   bool empty() const { return queues_.empty(); }

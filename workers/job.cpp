@@ -5,30 +5,45 @@ namespace pointsman::workers {
 
 namespace {
 
-// Parts that wait for the I/O thread or for a slow client; then the function waits.
-constexpr std::size_t parts_max = 4;
+// Parts that wait for the I/O thread or for a slow client; then the function waits until half of them are gone. One
+// part may always wait.
+constexpr std::size_t parts_max = 64;
+constexpr std::size_t parts_bytes = 4 * 1024 * 1024;
 
 }  // namespace
 
-void Job::check_size(const Payload& frames) const {
+std::size_t Job::size_of(const Payload& frames) {
   std::size_t size = 0;
   for (const Frame& frame : frames) size += frame.size();
+  return size;
+}
+
+std::size_t Job::check_size(const Payload& frames) {
+  const std::size_t size = size_of(frames);
   if (frames.size() > limits::payload_frames || size > limits::payload_bytes) {
     throw WorkFailed("an answer of " + std::to_string(frames.size()) + " frames and " + std::to_string(size) +
                      " bytes is too large for one part: send it in several");
   }
+  return size;
 }
 
 bool Job::part(Payload frames) {
-  check_size(frames);
+  const std::size_t size = check_size(frames);
+  bool first = false;
   {
     std::unique_lock lock(mutex_);
     if (answered_) throw std::logic_error("part() after answer()");
-    room_.wait(lock, [this] { return cancelled_ || events_.size() < parts_max; });
+    if (events_.size() >= parts_max || (!events_.empty() && bytes_ + size > parts_bytes)) {
+      full_ = true;
+      room_.wait(lock, [this] { return cancelled_ || !full_; });
+    }
     if (cancelled_) return false;
+    first = events_.empty();
+    bytes_ += size;
     events_.push_back(Answered{serve_.session, serve_.number, std::move(frames), true});
   }
-  stir_();
+  // Otherwise the I/O thread has not taken the one before it, and takes all.
+  if (first) stir_();
   return true;
 }
 
@@ -100,7 +115,11 @@ std::optional<Event> Job::take() {
   if (events_.empty()) return std::nullopt;
   Event event = std::move(events_.front());
   events_.pop_front();
-  room_.notify_one();
+  if (const auto* part = std::get_if<Answered>(&event); part && part->more) bytes_ -= size_of(part->payload);
+  if (full_ && events_.size() <= parts_max / 2 && bytes_ <= parts_bytes / 2) {
+    full_ = false;
+    room_.notify_one();
+  }
   return event;
 }
 

@@ -41,13 +41,16 @@ class Job final : public Work {
 
  private:
   void say(Event event);
-  void check_size(const Payload& frames) const;
+  static std::size_t size_of(const Payload& frames);
+  static std::size_t check_size(const Payload& frames);  // throws if it is too large for a part
 
   const Serve serve_;
   const std::function<void()> stir_;
   mutable std::mutex mutex_;
   std::condition_variable room_;
   std::deque<Event> events_;
+  std::size_t bytes_ = 0;  // of the parts among them
+  bool full_ = false;      // the function waits for room
   Payload last_;  // what answer() was given; leaves when the function has returned
   bool answered_ = false;
   bool ended_ = false;

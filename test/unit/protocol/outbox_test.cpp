@@ -80,6 +80,23 @@ TEST_CASE("what waits for too long is dropped, what is younger goes out") {
   CHECK(wire.sent == std::vector<std::string>{"1:young"});
 }
 
+TEST_CASE("a few peers that wait are tried at each flush, many once in a millisecond") {
+  for (const auto& [peers, tried] : {std::pair{16, true}, {17, false}}) {
+    Wire wire;
+    Outboxes outboxes({.messages = 10, .bytes = 100}, wire.transmit());
+    for (int peer = 1; peer <= peers; ++peer) {
+      wire.answer[static_cast<std::uint64_t>(peer)] = Outcome::full;
+      outboxes.send(at(0), to(static_cast<std::uint64_t>(peer)), "a", {});
+    }
+    outboxes.flush(at(10));
+    wire.answer.clear();
+    outboxes.flush(at(10));
+    CHECK(outboxes.empty() == tried);
+    outboxes.flush(at(11));
+    CHECK(outboxes.empty());
+  }
+}
+
 TEST_CASE("an outbox whose peer left while something waited reports it once") {
   Wire wire;
   Outboxes outboxes({.messages = 10, .bytes = 100}, wire.transmit());
