@@ -83,13 +83,13 @@ std::variant<Admission::Admitted, Fault> Admission::read(Instant now, const Byte
   return Admitted{*ticket, key->at + left};
 }
 
-void Admission::spend(Instant now, std::uint64_t session, Instant expires) {
+void Admission::spend(Instant now, std::uint64_t session, Instant kept_until) {
   while (!used_by_time_.empty() && used_by_time_.begin()->first + set_back_ < now) {
     forgotten_ = std::max(forgotten_, used_by_time_.begin()->second);
     used_.erase(used_by_time_.begin()->second);
     used_by_time_.erase(used_by_time_.begin());
   }
-  if (expires < now) {
+  if (kept_until + set_back_ < now) {
     forgotten_ = std::max(forgotten_, session);
     return;
   }
@@ -102,8 +102,8 @@ void Admission::spend(Instant now, std::uint64_t session, Instant expires) {
     used_.erase(oldest->second);
     used_by_time_.erase(oldest);
   }
-  used_[session] = expires - set_back_;
-  used_by_time_.emplace(expires - set_back_, session);
+  used_[session] = kept_until;
+  used_by_time_.emplace(kept_until, session);
 }
 
 void Admission::check() const {

@@ -40,8 +40,12 @@ class Admission {
   std::variant<Admitted, Fault> read(Instant now, const Bytes& sealed, const std::string& client,
                                      const PublicKey& key) const;
 
-  // The session is over: its ticket, good until `expires`, is not taken again.
-  void spend(Instant now, std::uint64_t session, Instant expires);
+  // The end of a ticket, to be kept: a moment that stays right when the broker's clock, as it was thought to be, is
+  // set back, and all its tickets turn out to live longer.
+  Instant kept_until(Instant expires) const { return expires - set_back_; }
+
+  // The session is over: its ticket, good until `kept_until`, is not taken again.
+  void spend(Instant now, std::uint64_t session, Instant kept_until);
   bool spent(std::uint64_t session) const { return session <= floor_ || used_.contains(session); }
 
   void check() const;
@@ -65,7 +69,7 @@ class Admission {
   std::size_t used_max_;
   std::deque<Key> keys_;  // oldest first; the last is the current one
   std::deque<std::uint64_t> former_;  // leases of before whose keys are forgotten, or soon: at most former_max
-  std::unordered_map<std::uint64_t, Instant> used_;  // session, when its ticket has expired, but for set_back_
+  std::unordered_map<std::uint64_t, Instant> used_;  // session, kept_until()
   std::set<std::pair<Instant, std::uint64_t>> used_by_time_;
   std::uint64_t floor_ = 0;  // sessions up to this one count as used: forgotten for want of room, or too soon
   std::uint64_t forgotten_ = 0;  // the last session that is, because its ticket has expired

@@ -38,7 +38,7 @@ struct Session {
   Duration term{0};
   Instant ends;           // assigned: nobody comes any more; open: the term, unless a call runs
   Instant timer = never;  // when the worker looks at it next; not after `ends` or a running call's limit
-  Instant expires;        // of its ticket, at the latest
+  Instant expires;        // of its ticket, at the latest; see Admission::kept_until()
   Instant opened;
   std::uint64_t peer = 0; // the connection that showed the ticket
   Bytes ticket;

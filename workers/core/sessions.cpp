@@ -39,8 +39,8 @@ void WorkerCore::on(const Assign& message) {
     session.request = assignment.id;
     session.key = key_of(assignment.key);
     session.term = assignment.term_ms > Milliseconds{0} ? Duration(assignment.term_ms) : settings_.term;
-    session.expires = now_ + assignment.ttl_ms;
-    session.ends = session.expires + late;
+    session.expires = admission_.kept_until(now_ + assignment.ttl_ms);
+    session.ends = now_ + assignment.ttl_ms + late;
     // Who serves clients in a way of its own does not show us tickets.
     if (settings_.direct == Direct::own) begin(session);
     retime(session);
@@ -131,7 +131,7 @@ Session* WorkerCore::admit(const Address& from, std::string_view about, const By
   const auto known = sessions_.find(id);
   if (known != sessions_.end() && known->second.stage == Session::Stage::open) {
     known->second.ticket = sealed;
-    known->second.expires = std::max(known->second.expires, admitted.expires);
+    known->second.expires = std::max(known->second.expires, admission_.kept_until(admitted.expires));
     move(known->second, from);
     return &known->second;
   }
@@ -143,7 +143,7 @@ Session* WorkerCore::admit(const Address& from, std::string_view about, const By
   if (session.client.empty()) session.client = client;
   session.key = asker_;
   session.term = admitted.ticket.term_ms > Milliseconds{0} ? Duration(admitted.ticket.term_ms) : settings_.term;
-  session.expires = std::max(session.expires, admitted.expires);
+  session.expires = std::max(session.expires, admission_.kept_until(admitted.expires));
   session.ticket = sealed;
   session.peer = from.peer;
   begin(session);
@@ -236,7 +236,7 @@ void WorkerCore::released_by_broker(const Release& message) {
     return close(found->second, Ending::released, Code::cancelled, "its client released the session");
   }
   // Its assignment was lost, or it is over; the broker's account is put right either way.
-  admission_.spend(now_, message.session, now_ + settings_.ticket_memory);
+  admission_.spend(now_, message.session, admission_.kept_until(now_ + settings_.ticket_memory));
   note(message.session, true);
 }
 
