@@ -722,7 +722,8 @@ bool Transport::turn(Instant until, const std::function<void(Incoming&&)>& sink)
   for (const Gone& gone : told) sink(gone);
 
   const Instant next = in.flush();
-  const bool busy = in.visit(sink) || !told.empty() || !in.gone.empty();
+  // A handshake may have been over before anybody waited for it.
+  const bool busy = in.visit(sink) || !told.empty() || !in.gone.empty() || !in.handshakes.empty();
   in.poller.wait(busy ? Instant{} : std::min(until, next));
   in.tell_arrivals();
   if (!busy) in.visit(sink);
