@@ -173,11 +173,9 @@ void Broker::gone(const Gone& event) {
   count(Count::connections_gone);
   if (event.door == Door::workers) {
     // The lease judges the worker; but until it is heard from again it gets nobody.
-    const auto [first, last] = workers_by_peer_.equal_range(event.peer);
-    std::vector<Worker*> hit;
-    for (auto it = first; it != last; ++it) hit.push_back(it->second);
-    std::sort(hit.begin(), hit.end(), [](Worker* a, Worker* b) { return a->lease < b->lease; });
-    for (Worker* worker : hit) {
+    const auto found = workers_by_peer_.find(event.peer);
+    if (found == workers_by_peer_.end()) return;
+    for (Worker* worker = found->second.first(); worker; worker = found->second.after(*worker)) {
       worker->probing = true;
       if (worker->probe_ends == never) worker->probe_ends = now_ - forgiven_ + options_.probe;
       retime(*worker);
@@ -225,13 +223,17 @@ void Broker::check() const {
 
   // Workers agree with their sessions, and the indexes with the workers.
   MUST(workers_by_name_.size() == workers_.size());
-  MUST(workers_by_peer_.size() == workers_.size());
+  std::uint64_t by_peer = 0;
+  for (const auto& [peer, chain] : workers_by_peer_) {
+    MUST(!chain.empty());
+    for (const Worker* w = chain.first(); w; w = chain.after(*w)) MUST(w->address.peer == peer);
+    by_peer += chain.size();
+  }
+  MUST(by_peer == workers_.size());
   std::uint64_t sessions = 0, silent = 0, charged = 0;
   for (const auto& [name, worker] : workers_by_name_) {
     MUST(worker->name == name);
     MUST(workers_.at(worker->lease).get() == worker);
-    const auto [first, last] = workers_by_peer_.equal_range(worker->address.peer);
-    MUST(std::any_of(first, last, [&, w = worker](const auto& entry) { return entry.second == w; }));
     std::uint64_t used = 0, digest = 0;
     for (const Session* s = worker->sessions.first(); s; s = worker->sessions.after(*s)) {
       MUST(s->worker == worker);

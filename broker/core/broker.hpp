@@ -153,6 +153,7 @@ class Broker {
   void suspect(Worker& worker, bool Worker::*why, std::string reason);
   void drain(Worker& worker, DrainMode mode);
   void strike_off(Worker& worker, Happening how, const std::string& reason, const Register* successor = nullptr);
+  void leave_peer(Worker& worker);
   void move_peer(Worker& worker, const Address& from);
   void compare(Worker& worker, const Heartbeat& message);
   void charge(Worker& worker, std::uint64_t completed, Milliseconds busy);
@@ -290,7 +291,7 @@ class Broker {
 
   std::unordered_map<std::uint64_t, std::unique_ptr<Worker>> workers_;  // by lease
   std::map<std::string, Worker*, std::less<>> workers_by_name_;
-  std::unordered_multimap<std::uint64_t, Worker*> workers_by_peer_;
+  std::unordered_map<std::uint64_t, Chain<Worker, &Worker::of_peer>> workers_by_peer_;
   std::map<std::string, std::unique_ptr<Service>, std::less<>> services_;
   Pool<Asked> asked_pool_;
   Index<Asked> asked_{asked_pool_};  // by owner, client and id

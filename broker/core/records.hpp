@@ -64,6 +64,7 @@ struct Worker {
   Address address;
   Principal* owner = nullptr;  // whose key it registered with
   Link<Worker> of_owner;
+  Link<Worker> of_peer;  // that came by the same connection
   std::vector<std::unique_ptr<Seat>> seats;  // one a service
   std::uint64_t slots = 1;
   std::uint64_t used = 0;  // sessions reserved and open

@@ -121,7 +121,7 @@ void Broker::on(const Address& from, const Register& message) {
   total_charge_ += worker.charge;
   set_lease(worker, message.lease_ms);
   workers_by_name_.emplace(worker.name, &worker);
-  workers_by_peer_.emplace(from.peer, &worker);
+  workers_by_peer_[from.peer].append(worker);
   workers_.emplace(worker.lease, std::move(owned));
   add_seats(worker, message);
   worker_timers_.insert(worker, timer_of(worker));
@@ -237,11 +237,17 @@ Worker* Broker::under_lease(const Address& from, std::uint64_t lease, std::strin
   return &worker;
 }
 
+// Many workers may come by one connection.
+void Broker::leave_peer(Worker& worker) {
+  const auto found = workers_by_peer_.find(worker.address.peer);
+  found->second.erase(worker);
+  if (found->second.empty()) workers_by_peer_.erase(found);
+}
+
 void Broker::move_peer(Worker& worker, const Address& from) {
   if (worker.address.peer != from.peer) {
-    const auto [first, last] = workers_by_peer_.equal_range(worker.address.peer);
-    workers_by_peer_.erase(std::find_if(first, last, [&](const auto& entry) { return entry.second == &worker; }));
-    workers_by_peer_.emplace(from.peer, &worker);
+    leave_peer(worker);
+    workers_by_peer_[from.peer].append(worker);
   }
   worker.address = from;
 }
@@ -516,8 +522,7 @@ void Broker::strike_off(Worker& worker, Happening how, const std::string& reason
   worker_timers_.erase(worker);
   if (untelling_.contains(worker)) untelling_.erase(worker);
   workers_by_name_.erase(worker.name);
-  const auto [first, last] = workers_by_peer_.equal_range(worker.address.peer);
-  workers_by_peer_.erase(std::find_if(first, last, [&](const auto& entry) { return entry.second == &worker; }));
+  leave_peer(worker);
   workers_.erase(worker.lease);
 }
 
