@@ -12,8 +12,10 @@ void Broker::announce(Worker& worker, Assignment assignment) {
     worker.tell_at = now_ + options_.notice_wait;
     untelling_.append(worker);
   }
-  // Who serves clients in a way of its own does not see tickets: it knows those only whom it was told of.
-  if (quiet || worker.direct == Direct::own || worker.untold.size() == limits::events) tell(worker);
+  // A broker that comes after this one learns from the worker whom it was told of, and fills the other slots: there have
+  // to be enough for those whom it was not told of. Who serves clients in a way of its own sees no tickets at all.
+  const bool scarce = 4 * worker.used > worker.slots || worker.direct == Direct::own;
+  if (quiet || scarce || worker.untold.size() == limits::events) tell(worker);
 }
 
 void Broker::tell(Worker& worker) {

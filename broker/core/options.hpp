@@ -44,8 +44,8 @@ struct Options {
   Duration remember{std::chrono::seconds(30)};  // how long the id of an ended request is known
   Duration watch_term{std::chrono::seconds(30)};
 
-  // A worker that was told of a session less than this ago is told of the next ones together, this late at most. Its
-  // ticket admits the client meanwhile. 0: of each at once.
+  // A worker that was told of a session less than this ago is told of the next ones together, this late at most, while
+  // three quarters of its slots are free. Its ticket admits the client meanwhile. 0: of each at once.
   Duration notice_wait{std::chrono::milliseconds(10)};
 
   // Bounds.
