@@ -38,6 +38,7 @@ std::uint64_t records_of(const ShellOptions& options) {
   const std::uint64_t key = sizeof(Principal) + 2 * sizeof(Allowance) + 6 * node + texts(4);
   return core.workers_max * worker_bytes() + core.services_max * service + core.sessions_max * session +
          (core.sessions_max + core.waiting_max + core.remembered_max) * request_bytes() + core.watchers_max * watcher +
+         core.remembered_max * (4 * node + texts(1)) +
          (options.allowed.empty() ? 0 : limits::allowed_keys * key);
 }
 
@@ -82,7 +83,7 @@ std::vector<Bound> bounds_of(const ShellOptions& options) {
       {"waiting_max", false, core.waiting_max, "requests", "that wait, over all services", "`refused queue-full`"},
       {"queue_max", false, core.service.queue_max, "requests", "that wait for one service (a setting of the service)",
        "`refused queue-full`"},
-      {"remembered_max", false, core.remembered_max, "requests", "ended ones whose ids are known",
+      {"remembered_max", false, core.remembered_max, "requests", "ended ones whose ids are known, and as many sessions released while no worker held them",
        "the oldest are forgotten; repeating one asks anew"},
       {"watchers_max", false, core.watchers_max, "connections", "that watch", "`refused limit-reached`"},
       {"watchers_per_key", false, core.watchers_per_key, "connections", "that watch, of a key that is no admin's",

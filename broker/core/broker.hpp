@@ -22,6 +22,7 @@
 
 #include "broker/core/audit.hpp"
 #include "broker/core/counters.hpp"
+#include "broker/core/late_releases.hpp"
 #include "broker/core/options.hpp"
 #include "broker/core/principals.hpp"
 #include "broker/core/records.hpp"
@@ -299,6 +300,7 @@ class Broker {
   Pool<Session> session_pool_;
   Index<Session> sessions_{session_pool_};  // by id
   Chain<Session, &Session::of_all> all_sessions_;
+  LateReleases late_releases_;
   Chain<Asked, &Asked::telling> telling_;
   Chain<Worker, &Worker::untelling> untelling_;
   Chain<Asked, &Asked::ended> ended_;

@@ -385,6 +385,8 @@ void Broker::on(const Address& from, const Cancel& message) {
   } else if (asked.stage == Asked::Stage::granted) {
     session = asked.session_id;
     release(*asked.session);
+  } else {
+    asked.released = true;  // its session may come back with its worker
   }
   send(from, Cancelled{.id = message.id, .session = session});
 }
@@ -446,6 +448,7 @@ void Broker::end(Asked& asked, Code how) {
 }
 
 void Broker::forget_due() {
+  late_releases_.forget(now_);
   while (!ended_.empty() && ended_.first()->forget <= now_) forget(*ended_.first());
 }
 

@@ -128,7 +128,9 @@ void Broker::lapse_due() {
 void Broker::on(const Address& from, const Release& message) {
   Session* found = find_session(message.session);
   if (!found) {
-    // One that this broker granted is over: the release was repeated, or came late.
+    late_releases_.add(message.session, principal_->number, message.client, now_ + options_.remember,
+                       options_.remembered_max);
+    // One that this broker granted is over, as far as it knows: the release was repeated, or came late.
     if (issued_here(message.session)) return send(from, Released{.session = message.session});
     return refuse(from, Release::op, Code::unknown_session,
                   "session " + std::to_string(message.session) + " is not known here", {},
@@ -256,6 +258,8 @@ void Broker::adopt(Worker& worker, const Held& held) {
   if (held.open) open(session);
   if (owner.barred && !held.key.data.empty()) {
     release(session);  // its key was revoked while no broker was there
+  } else if (late_releases_.take(held.session, owner.number, held.client)) {
+    release(session);
   } else if (!held.id.empty()) {
     adopt_request(session);
   }

@@ -67,6 +67,7 @@ constexpr std::array table{
     Invariant{81, false, "what ends again and again is started with pauses"},
     Invariant{82, false, "what hangs is killed"},
     Invariant{83, false, "a worker is told of each of its sessions, at most notice_wait after it was granted"},
+    Invariant{84, false, "a session that was released while its worker was away ends when the worker comes back with it"},
     // Figures and form.
     Invariant{70, false, "without trouble, broker and workers never differ in their figures (no sync)"},
     Invariant{71, false, "the broker refuses exactly what the reference refuses, for the same reason"},

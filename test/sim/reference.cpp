@@ -142,6 +142,8 @@ void Reference::settle() {
   gone_.clear();
   may_release_.clear();
   lost_.clear();
+  if (!must_release_.empty())
+    throw Violation(84, "session " + number(*must_release_.begin()) + " was released while its worker was away, and goes on");
 }
 
 // So many that it is rather the network than they.
@@ -253,11 +255,29 @@ void Reference::take(const Address&, const Cancel& m) {
   if (known == asked_.end()) return;
   if (known->second.stage == Asked::Stage::waiting) end(name, Code::cancelled);
   else if (known->second.stage == Asked::Stage::granted) may_release_.insert(known->second.session);
+  else known->second.released = true;
 }
 
 void Reference::take(const Address&, const Release& m) {
   const auto found = sessions_.find(m.session);
-  if (found != sessions_.end() && found->second.client == m.client) may_release_.insert(m.session);
+  if (found == sessions_.end()) return let_go(m);
+  if (found->second.client == m.client) may_release_.insert(m.session);
+}
+
+// No worker holds it, but one may come back with it: the newest word of each session counts, for a while.
+void Reference::let_go(const Release& m) {
+  if (options_.remembered_max == 0) return;
+  while (late_.size() >= options_.remembered_max) late_.pop_front();
+  for (Late& late : late_)
+    if (late.session == m.session) late.counts = false;
+  late_.push_back({now_ + options_.remember, m.session, m.client, true});
+}
+
+bool Reference::was_let_go(const Held& held) {
+  while (!late_.empty() && late_.front().until <= now_) late_.pop_front();
+  for (Late& late : late_)
+    if (late.counts && late.session == held.session && late.client == held.client) return !(late.counts = false);
+  return false;
 }
 
 void Reference::take(const Address&, const Register& m) {
@@ -356,7 +376,13 @@ void Reference::adopt(Worker& worker, const Held& held) {
   }
   session.assignment = fresh ? session.assignment : 0;
   if (held.open && !session.open) expected_.emplace_back(held.session, opening);
-  if (!fresh || held.id.empty()) return;
+  if (!fresh) return;
+  if (was_let_go(held)) {
+    may_release_.insert(held.session);
+    must_release_.insert(held.session);
+    return;
+  }
+  if (held.id.empty()) return;
   const auto [found, unknown] = asked_.try_emplace(session.request);
   Asked& asked = found->second;
   if (!unknown && (asked.stage != Asked::Stage::waiting || asked.service != held.service)) {
@@ -538,6 +564,7 @@ void Reference::fact(const Address&, const Sync& m) {
 
 void Reference::fact(const Address&, const Release& m) {
   // Said again with each heartbeat, once somebody has asked for it.
+  must_release_.erase(m.session);
   const auto found = sessions_.find(m.session);
   if (found != sessions_.end() && may_release_.contains(m.session)) {
     found->second.released = true;

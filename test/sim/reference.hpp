@@ -149,6 +149,8 @@ class Reference {
   std::vector<const Asked*> line(const std::string& service, std::vector<Name>* names = nullptr) const;
   void check_choice(const std::string& service, const Asked& asked, const Worker& chosen);
   void adopt(Worker& worker, const Held& held);
+  void let_go(const Release& m);
+  bool was_let_go(const Held& held);
   void drop(std::uint64_t id);
   void end(const Name& name, Code how);
   void settle();
@@ -164,6 +166,14 @@ class Reference {
   std::map<std::uint64_t, Worker> workers_;  // by lease
   std::map<std::uint64_t, Session> sessions_;
   std::map<Name, Asked> asked_;
+  // Sessions that were released while no worker held them here, the oldest first.
+  struct Late {
+    Instant until;
+    std::uint64_t session = 0;
+    std::string client;
+    bool counts = false;
+  };
+  std::deque<Late> late_;
   std::uint64_t orders_ = 0;
   std::uint64_t arrivals_ = 0;
   std::uint64_t endings_ = 0;
@@ -188,6 +198,7 @@ class Reference {
   std::set<std::string> may_leave_;
   std::set<std::string> gone_;
   std::set<std::uint64_t> may_release_;
+  std::set<std::uint64_t> must_release_;
   std::set<std::uint64_t> lost_;  // leases, whose sessions were
   std::deque<std::pair<std::uint64_t, std::string>> expected_;  // openings and closings, in order
   std::set<Name> answer_;          // requests that must be granted now
