@@ -146,14 +146,16 @@ void History::assigned(const Assign& assign, Instant now) {
     waiting_.erase(want);
     const auto before = granted_.find(row.id);
     if (before != granted_.end()) {
+      // Once its session was given up, even if it was found again, the request is remembered for so long only.
       const Promise& old = promises_.at(before->second);
-      const bool remembered = now - old.closed_at < profile_.broker.remember && profile_.broker.remembered_max > 1000;
-      if (!old.closed || remembered)
+      const bool over = old.given_up != never;
+      const bool remembered = over && now - old.given_up < profile_.broker.remember && profile_.broker.remembered_max > 1000;
+      if (!over || remembered)
         throw Violation(8, "request " + row.id + " was granted a second session");
     }
     granted_[row.id] = row.session;
     promises_[row.session] = {.worker = held.worker, .client = row.client, .service = row.service, .id = row.id,
-                              .expires = world_.now() + row.ttl_ms, .slept_then = slept_, .closed_at = {}};
+                              .expires = world_.now() + row.ttl_ms, .slept_then = slept_};
   }
 }
 
@@ -192,10 +194,10 @@ void History::watched(const Happened& event, Instant now) {
   if (event.kind != Happening::closed && event.kind != Happening::opened) return;
   const auto found = promises_.find(event.session);
   if (found == promises_.end()) return;
-  found->second.closed = event.kind == Happening::closed;
+  const bool closed = event.kind == Happening::closed;
   const bool unsaid = event.detail == word(Ending::lost) || event.detail == word(Ending::unused);
-  found->second.reported = found->second.closed && !unsaid;
-  found->second.closed_at = now;
+  found->second.reported = closed && !unsaid;
+  if (closed) found->second.given_up = now;
 }
 
 void History::inspected(const Lists& lists) {

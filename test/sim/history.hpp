@@ -29,11 +29,10 @@ struct Promise {
   Duration slept_then{};
   bool begun = false;
   bool ended = false;   // at its worker
-  bool closed = false;  // at the broker
-  bool reported = false;  // because its worker said so
+  bool reported = false;  // closed at the broker, because its worker said so
   Instant tell_by = never;  // its worker has not been told of it, and is by then; on the broker's clock
   Duration late_then{};     // and the broker had overslept so much
-  Instant closed_at;    // on the broker's clock
+  Instant given_up = never;  // when the broker closed it, the last time; on its clock
 };
 
 // A ticket as it was given, for those who want to misuse it.

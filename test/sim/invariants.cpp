@@ -18,7 +18,7 @@ constexpr std::array table{
     Invariant{7, false, "when most workers fall silent at once none is struck off for three terms, then few a second"},
     Invariant{78, false, "who is silent for two terms is struck off, unless most are; then in its turn"},
     // Assignment.
-    Invariant{8, false, "a request has one session at most that is not over"},
+    Invariant{8, false, "a request has one session at most, until it was given up and is forgotten"},
     Invariant{9, false, "no worker, and no service of a worker, gets more sessions than it has slots"},
     Invariant{10, false, "the count of a worker's sessions is that of the list, at the broker and in the reference"},
     Invariant{11, false, "no count falls below zero"},
@@ -67,7 +67,7 @@ constexpr std::array table{
     Invariant{81, false, "what ends again and again is started with pauses"},
     Invariant{82, false, "what hangs is killed"},
     Invariant{83, false, "a worker is told of each of its sessions, at most notice_wait after it was granted"},
-    Invariant{84, false, "a session that was released while its worker was away ends when the worker comes back with it"},
+    Invariant{84, false, "a session that was released, or is not the answer, ends when its worker comes back with it"},
     // Figures and form.
     Invariant{70, false, "without trouble, broker and workers never differ in their figures (no sync)"},
     Invariant{71, false, "the broker refuses exactly what the reference refuses, for the same reason"},

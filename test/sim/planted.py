@@ -96,7 +96,7 @@ def link_command(build):
     words = shlex.split(commands[-1])
     # CMake wraps the link as `: && COMMAND && :`.
     words = words[words.index("&&") + 1:] if words[0] == ":" else words
-    return words[:words.index("&&")] if "&&" in words else words
+    return (words[:words.index("&&")] if "&&" in words else words) + ["-s"]
 
 
 def find(bug, build, commands, link, seeds):

@@ -99,6 +99,8 @@ void draw_workload(Chance& chance, Profile& p) {
   p.parallel = chance.between(1, 3);
   p.wait = Milliseconds(chance.hit(0.2) ? chance.between(0, 100) : chance.between(500, 10'000));
   p.delay = chance.hit(0.8) ? chance.between(Duration(50), milliseconds(2)) : chance.between(milliseconds(5), milliseconds(100));
+  // A network that is slower than heartbeats makes workers connect anew, and that is trouble.
+  if (p.faultless) p.delay = std::min<Duration>(p.delay, milliseconds(5));
   p.hold = p.quiet ? chance.between(minutes(1), minutes(20)) : milliseconds(3000);
   p.outage = p.quiet ? chance.between(seconds(2), minutes(5)) : milliseconds(1500);
   // As many requests as make the event count of a seed about even.

@@ -54,8 +54,8 @@ std::vector<Reference::Worker*> Reference::free_at(const std::string& service) {
 
 std::vector<const Reference::Asked*> Reference::line(const std::string& service, std::vector<Name>* names) const {
   std::vector<std::pair<const Asked*, const Name*>> all;
-  for (const auto& [name, asked] : asked_)
-    if (asked.stage == Asked::Stage::waiting && asked.service == service) all.emplace_back(&asked, &name);
+  for (const auto& [name, asked] : waiting_)
+    if (asked->service == service) all.emplace_back(asked, &name);
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first->key < b.first->key; });
   std::vector<const Asked*> line;
   for (const auto& [asked, name] : all) {
@@ -78,7 +78,7 @@ void Reference::woken(Instant now, Instant deadline) {
 void Reference::stepped(Instant now, const broker::Event& event, const broker::Actions& actions) {
   now_ = now;
   passing_ = std::holds_alternative<Elapsed>(event);
-  std::erase_if(asked_, [&](const auto& entry) { return entry.second.stage == Asked::Stage::ended && entry.second.forget <= now_; });
+  while (!ended_.empty() && asked_.at(ended_.front()).forget <= now_) forget_oldest();
   if (const auto* received = std::get_if<Received>(&event)) {
     from_ = received->from;
     const bool worker = received->from.door == Door::workers;
@@ -95,9 +95,9 @@ void Reference::stepped(Instant now, const broker::Event& event, const broker::A
       worker.probing = true;
       if (worker.asked_since == never) worker.asked_since = now_;
     }
-    for (auto& [name, asked] : asked_) {
-      if (gone->door == Door::clients && asked.stage == Asked::Stage::waiting && asked.known_peer && asked.peer == gone->peer)
-        asked.deadline = std::min(asked.deadline, now_ + seconds(2));
+    for (auto& [name, asked] : waiting_) {
+      if (gone->door == Door::clients && asked->known_peer && asked->peer == gone->peer)
+        asked->deadline = std::min(asked->deadline, now_ + seconds(2));
     }
   }
   for (const auto& action : actions) {
@@ -117,12 +117,11 @@ void Reference::settle() {
   if (!answer_.empty()) throw Violation(8, "request " + text(*answer_.begin()) + " is not answered with the session that it has");
   for (const auto lease : lost_)
     if (workers_.contains(lease)) throw Violation(50, workers_.at(lease).name + " lost sessions, but is not struck off");
-  for (const auto& [name, asked] : asked_)
-    if (asked.stage == Asked::Stage::waiting && asked.deadline <= now_)
-      throw Violation(17, "request " + text(name) + " waits past its deadline");
   std::set<std::string> lines;
-  for (const auto& [name, asked] : asked_)
-    if (asked.stage == Asked::Stage::waiting) lines.insert(asked.service);
+  for (const auto& [name, asked] : waiting_) {
+    if (asked->deadline <= now_) throw Violation(17, "request " + text(name) + " waits past its deadline");
+    lines.insert(asked->service);
+  }
   for (const auto& service : lines) {
     const auto free = free_at(service);
     if (free.empty()) continue;
@@ -143,7 +142,7 @@ void Reference::settle() {
   may_release_.clear();
   lost_.clear();
   if (!must_release_.empty())
-    throw Violation(84, "session " + number(*must_release_.begin()) + " was released while its worker was away, and goes on");
+    throw Violation(84, "session " + number(*must_release_.begin()) + " comes back with its worker, and goes on though nobody wants it");
 }
 
 // So many that it is rather the network than they.
@@ -171,9 +170,7 @@ void Reference::check_times() const {
   for (const auto& [id, session] : sessions_)
     if (!session.open && session.worker != 0 && session.lapses <= now_)
       throw Violation(29, "session " + number(id) + " is reserved for longer than it may be");
-  std::size_t ended = 0;
-  for (const auto& [name, asked] : asked_) ended += asked.stage == Asked::Stage::ended;
-  if (ended > options_.remembered_max) throw Violation(36, "more requests are remembered than may be");
+  if (ended_.size() > options_.remembered_max) throw Violation(36, "more requests are remembered than may be");
 }
 
 // ---------------------------------------------------------------------------------------------------
@@ -376,9 +373,11 @@ void Reference::adopt(Worker& worker, const Held& held) {
   }
   session.assignment = fresh ? session.assignment : 0;
   if (held.open && !session.open) expected_.emplace_back(held.session, opening);
-  if (!fresh) return;
+  if (!fresh) {
+    if (session.released) must_release_.insert(held.session);
+    return;
+  }
   if (was_let_go(held)) {
-    may_release_.insert(held.session);
     must_release_.insert(held.session);
     return;
   }
@@ -386,11 +385,12 @@ void Reference::adopt(Worker& worker, const Held& held) {
   const auto [found, unknown] = asked_.try_emplace(session.request);
   Asked& asked = found->second;
   if (!unknown && (asked.stage != Asked::Stage::waiting || asked.service != held.service)) {
-    if (!held.open || asked.released) may_release_.insert(held.session);
+    if (!held.open || asked.released) must_release_.insert(held.session);
     return;
   }
   if (unknown) asked.known_peer = false;
   else answer_.insert(session.request);
+  waiting_.erase(session.request);
   asked.stage = Asked::Stage::granted;
   asked.session = held.session;
   session.answers = true;
@@ -447,10 +447,12 @@ void Reference::fact(const Address&, const Assign& m) {
   if (asked.exclude.contains(worker.name)) throw Violation(18, "request " + row.id + " is granted " + worker.name + ", which it excludes");
   if (!at_once) {
     const auto free = free_at(row.service);
+    // With a slow start slots appear in the middle of a step, at one worker after the other.
+    const bool appear = settings(row.service).slow_start > Duration(0);
     for (const Asked* earlier : line(row.service)) {
       if (earlier == &asked) break;
       for (const Worker* one : free)
-        if (!earlier->exclude.contains(one->name))
+        if (!earlier->exclude.contains(one->name) && (!appear || one == &worker))
           throw Violation(16, "request " + row.id + " is granted before one that comes earlier in line");
     }
   }
@@ -458,6 +460,7 @@ void Reference::fact(const Address&, const Assign& m) {
   worker.assigned = m.first;
   ++worker.used;
   ++seat->second.used;
+  waiting_.erase(name);
   asked.stage = Asked::Stage::granted;
   asked.session = row.session;
   sessions_[row.session] = {.worker = m.lease, .service = row.service, .request = name, .client = row.client, .answers = true,
@@ -564,7 +567,7 @@ void Reference::fact(const Address&, const Sync& m) {
 
 void Reference::fact(const Address&, const Release& m) {
   // Said again with each heartbeat, once somebody has asked for it.
-  must_release_.erase(m.session);
+  if (must_release_.erase(m.session) > 0) may_release_.insert(m.session);
   const auto found = sessions_.find(m.session);
   if (found != sessions_.end() && may_release_.contains(m.session)) {
     found->second.released = true;
@@ -600,7 +603,7 @@ void Reference::fact(const Address&, const Happened& m) {
         if (!asked.exclude.contains(worker->name)) throw Violation(15, "request " + m.id + " is put in line while " + worker->name + " is free");
       const auto head_start = static_cast<std::int64_t>(asked.priority) * settings(asked.service).aging.count();
       asked.key = {now_.time_since_epoch().count() - head_start, ++arrivals_};
-      asked_[name] = std::move(asked);
+      waiting_[name] = &(asked_[name] = std::move(asked));
       return;
     }
     case Happening::protect:
@@ -703,22 +706,22 @@ void Reference::drop(std::uint64_t id) {
 
 // Over, but known for a while.
 void Reference::end(const Name& name, Code how) {
-  Asked& asked = asked_.at(name);
+  waiting_.erase(name);
   if (options_.remembered_max == 0) {
     asked_.erase(name);
     return;
   }
-  const auto is_ended = [](const auto& entry) { return entry.second.stage == Asked::Stage::ended; };
-  if (static_cast<std::uint64_t>(std::count_if(asked_.begin(), asked_.end(), is_ended)) >= options_.remembered_max) {
-    auto oldest = asked_.end();
-    for (auto it = asked_.begin(); it != asked_.end(); ++it)
-      if (is_ended(*it) && (oldest == asked_.end() || it->second.ended_order < oldest->second.ended_order)) oldest = it;
-    asked_.erase(oldest);
-  }
+  if (ended_.size() >= options_.remembered_max) forget_oldest();
+  Asked& asked = asked_.at(name);
   asked.stage = Asked::Stage::ended;
   asked.ending = how;
   asked.forget = now_ + options_.remember;
-  asked.ended_order = ++endings_;
+  ended_.push_back(name);
+}
+
+void Reference::forget_oldest() {
+  asked_.erase(ended_.front());
+  ended_.pop_front();
 }
 
 void Reference::refused(const Name& name, const std::string& code) {
@@ -728,6 +731,7 @@ void Reference::refused(const Name& name, const std::string& code) {
     if (code == word(Code::timed_out) && !late) throw Violation(17, "request " + text(name) + " is refused as late before its deadline");
     if (code != word(Code::timed_out) && code != word(Code::shutting_down))
       throw Violation(71, "request " + text(name) + ", which waits, is refused: " + code);
+    waiting_.erase(name);
     asked_.erase(waiting);
     return;
   }
@@ -773,8 +777,7 @@ void Reference::compare(Instant now, const Lists& lists) const {
     for (std::size_t i = 0; i < ids.size(); ++i)
       if (names[i].second != ids[i]) throw Violation(16, "the line of " + service + " is in another order");
   }
-  const auto all = std::count_if(asked_.begin(), asked_.end(), [](const auto& entry) { return entry.second.stage == Asked::Stage::waiting; });
-  if (static_cast<std::size_t>(all) != waiting) throw Violation(72, "the broker lists less requests as waiting than do");
+  if (waiting_.size() != waiting) throw Violation(72, "the broker lists less requests as waiting than do");
 }
 
 }  // namespace pointsman::sim

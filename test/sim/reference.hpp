@@ -101,7 +101,6 @@ class Reference {
     bool released = false;
     Code ending = Code::ended;
     Instant forget;
-    std::uint64_t ended_order = 0;
   };
   struct Means {
     double session = 0;
@@ -153,6 +152,7 @@ class Reference {
   bool was_let_go(const Held& held);
   void drop(std::uint64_t id);
   void end(const Name& name, Code how);
+  void forget_oldest();
   void settle();
   bool many_silent() const;
   void check_times() const;
@@ -166,6 +166,8 @@ class Reference {
   std::map<std::uint64_t, Worker> workers_;  // by lease
   std::map<std::uint64_t, Session> sessions_;
   std::map<Name, Asked> asked_;
+  std::map<Name, Asked*> waiting_;  // of these, who wait
+  std::deque<Name> ended_;          // and whose requests are over, the oldest first
   // Sessions that were released while no worker held them here, the oldest first.
   struct Late {
     Instant until;
@@ -176,7 +178,6 @@ class Reference {
   std::deque<Late> late_;
   std::uint64_t orders_ = 0;
   std::uint64_t arrivals_ = 0;
-  std::uint64_t endings_ = 0;
   Instant now_;
   Duration overslept_{0};  // what the broker has to give back, at least
   Duration forgiven_{0};   // and at most
