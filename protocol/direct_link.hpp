@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <tuple>
 
 #include "protocol/bytes.hpp"
 #include "protocol/fields.hpp"
@@ -24,8 +23,8 @@ struct Open {
   std::string client;
 
   static constexpr auto fields() {
-    return std::tuple{need("ticket", &Open::ticket, 1, limits::ticket),
-                      may("client", &Open::client, 0, limits::name)};
+    return listed(need("ticket", &Open::ticket, 1, limits::ticket),
+                  may("client", &Open::client, 0, limits::name));
   }
   friend bool operator==(const Open&, const Open&) = default;
 };
@@ -41,11 +40,11 @@ struct Call {
   Milliseconds limit_ms{0};  // the client waits this long; 0: it does not say
 
   static constexpr auto fields() {
-    return std::tuple{need("session", &Call::session, 1, limits::number),
-                      need("number", &Call::number, 1, limits::number),
-                      may("ticket", &Call::ticket, 0, limits::ticket),
-                      may("client", &Call::client, 0, limits::name),
-                      may("limit_ms", &Call::limit_ms, 0, limits::day_ms)};
+    return listed(need("session", &Call::session, 1, limits::number),
+                  need("number", &Call::number, 1, limits::number),
+                  may("ticket", &Call::ticket, 0, limits::ticket),
+                  may("client", &Call::client, 0, limits::name),
+                  may("limit_ms", &Call::limit_ms, 0, limits::day_ms));
   }
   friend bool operator==(const Call&, const Call&) = default;
 };
@@ -58,8 +57,8 @@ struct Abandon {
   std::uint64_t number = 0;
 
   static constexpr auto fields() {
-    return std::tuple{need("session", &Abandon::session, 1, limits::number),
-                      need("number", &Abandon::number, 1, limits::number)};
+    return listed(need("session", &Abandon::session, 1, limits::number),
+                  need("number", &Abandon::number, 1, limits::number));
   }
   friend bool operator==(const Abandon&, const Abandon&) = default;
 };
@@ -73,8 +72,8 @@ struct Opened {
   Milliseconds term_ms{0};
 
   static constexpr auto fields() {
-    return std::tuple{need("session", &Opened::session, 1, limits::number),
-                      may("term_ms", &Opened::term_ms, 0, limits::day_ms)};
+    return listed(need("session", &Opened::session, 1, limits::number),
+                  may("term_ms", &Opened::term_ms, 0, limits::day_ms));
   }
   friend bool operator==(const Opened&, const Opened&) = default;
 };
@@ -88,9 +87,9 @@ struct Reply {
   bool more = false;       // further parts follow
 
   static constexpr auto fields() {
-    return std::tuple{need("session", &Reply::session, 1, limits::number),
-                      need("number", &Reply::number, 1, limits::number),
-                      may("part", &Reply::part, 0, limits::number), flag("more", &Reply::more)};
+    return listed(need("session", &Reply::session, 1, limits::number),
+                  need("number", &Reply::number, 1, limits::number),
+                  may("part", &Reply::part, 0, limits::number), flag("more", &Reply::more));
   }
   friend bool operator==(const Reply&, const Reply&) = default;
 };
@@ -106,10 +105,10 @@ struct Failed {
   std::string detail;      // the end of its stderr
 
   static constexpr auto fields() {
-    return std::tuple{need("session", &Failed::session, 1, limits::number),
-                      need("number", &Failed::number, 1, limits::number), may("code", &Failed::code, 0, 0),
-                      may("reason", &Failed::reason, 0, limits::text), may("exit", &Failed::exit, 0, 255),
-                      may("detail", &Failed::detail, 0, limits::detail)};
+    return listed(need("session", &Failed::session, 1, limits::number),
+                  need("number", &Failed::number, 1, limits::number), may("code", &Failed::code, 0, 0),
+                  may("reason", &Failed::reason, 0, limits::text), may("exit", &Failed::exit, 0, 255),
+                  may("detail", &Failed::detail, 0, limits::detail));
   }
   friend bool operator==(const Failed&, const Failed&) = default;
 };

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "protocol/bytes.hpp"
@@ -37,16 +36,16 @@ struct Request {
   bool updates = false;
 
   static constexpr auto fields() {
-    return std::tuple{need("id", &Request::id, 1, limits::name),
-                      need("service", &Request::service, 1, limits::name),
-                      may("client", &Request::client, 0, limits::name),
-                      may("wait_ms", &Request::wait_ms, 0, limits::day_ms),
-                      may("priority", &Request::priority, 0, limits::priority),
-                      flag("absent", &Request::absent),
-                      may("term_ms", &Request::term_ms, 0, limits::day_ms),
-                      may("failed", &Request::failed, 0, limits::number),
-                      may("exclude", &Request::exclude, 0, limits::exclude),
-                      flag("updates", &Request::updates)};
+    return listed(need("id", &Request::id, 1, limits::name),
+                  need("service", &Request::service, 1, limits::name),
+                  may("client", &Request::client, 0, limits::name),
+                  may("wait_ms", &Request::wait_ms, 0, limits::day_ms),
+                  may("priority", &Request::priority, 0, limits::priority),
+                  flag("absent", &Request::absent),
+                  may("term_ms", &Request::term_ms, 0, limits::day_ms),
+                  may("failed", &Request::failed, 0, limits::number),
+                  may("exclude", &Request::exclude, 0, limits::exclude),
+                  flag("updates", &Request::updates));
   }
   friend bool operator==(const Request&, const Request&) = default;
 };
@@ -58,8 +57,8 @@ struct Cancel {
   std::string client;
 
   static constexpr auto fields() {
-    return std::tuple{need("id", &Cancel::id, 1, limits::name),
-                      may("client", &Cancel::client, 0, limits::name)};
+    return listed(need("id", &Cancel::id, 1, limits::name),
+                  may("client", &Cancel::client, 0, limits::name));
   }
   friend bool operator==(const Cancel&, const Cancel&) = default;
 };
@@ -71,8 +70,8 @@ struct Release {
   std::string client;
 
   static constexpr auto fields() {
-    return std::tuple{need("session", &Release::session, 1, limits::number),
-                      may("client", &Release::client, 0, limits::name)};
+    return listed(need("session", &Release::session, 1, limits::number),
+                  may("client", &Release::client, 0, limits::name));
   }
   friend bool operator==(const Release&, const Release&) = default;
 };
@@ -86,9 +85,9 @@ struct Renew {
   Milliseconds term_ms{0};
 
   static constexpr auto fields() {
-    return std::tuple{need("session", &Renew::session, 1, limits::number),
-                      may("client", &Renew::client, 0, limits::name),
-                      may("term_ms", &Renew::term_ms, 0, limits::day_ms)};
+    return listed(need("session", &Renew::session, 1, limits::number),
+                  may("client", &Renew::client, 0, limits::name),
+                  may("term_ms", &Renew::term_ms, 0, limits::day_ms));
   }
   friend bool operator==(const Renew&, const Renew&) = default;
 };
@@ -105,10 +104,10 @@ struct Queued {
   bool estimated = false;      // false: nothing is known yet, expected_ms says nothing
 
   static constexpr auto fields() {
-    return std::tuple{need("id", &Queued::id, 1, limits::name),
-                      need("position", &Queued::position, 1, limits::number),
-                      may("expected_ms", &Queued::expected_ms, 0, limits::year_ms),
-                      flag("estimated", &Queued::estimated)};
+    return listed(need("id", &Queued::id, 1, limits::name),
+                  need("position", &Queued::position, 1, limits::number),
+                  may("expected_ms", &Queued::expected_ms, 0, limits::year_ms),
+                  flag("estimated", &Queued::estimated));
   }
   friend bool operator==(const Queued&, const Queued&) = default;
 };
@@ -131,17 +130,17 @@ struct Granted {
   std::string key;  // the worker's public key, Z85; empty on a link without encryption
 
   static constexpr auto fields() {
-    return std::tuple{need("id", &Granted::id, 1, limits::name),
-                      need("session", &Granted::session, 1, limits::number),
-                      need("service", &Granted::service, 1, limits::name),
-                      need("worker", &Granted::worker, 1, limits::name),
-                      need("endpoint", &Granted::endpoint, 1, limits::endpoint),
-                      may("direct", &Granted::direct, 0, 0),
-                      need("ticket", &Granted::ticket, 1, limits::ticket),
-                      may("ttl_ms", &Granted::ttl_ms, 0, limits::day_ms),
-                      may("term_ms", &Granted::term_ms, 0, limits::day_ms),
-                      may("waited_ms", &Granted::waited_ms, 0, limits::day_ms),
-                      may("policy", &Granted::policy, 0, 0), may("key", &Granted::key, 0, limits::key)};
+    return listed(need("id", &Granted::id, 1, limits::name),
+                  need("session", &Granted::session, 1, limits::number),
+                  need("service", &Granted::service, 1, limits::name),
+                  need("worker", &Granted::worker, 1, limits::name),
+                  need("endpoint", &Granted::endpoint, 1, limits::endpoint),
+                  may("direct", &Granted::direct, 0, 0),
+                  need("ticket", &Granted::ticket, 1, limits::ticket),
+                  may("ttl_ms", &Granted::ttl_ms, 0, limits::day_ms),
+                  may("term_ms", &Granted::term_ms, 0, limits::day_ms),
+                  may("waited_ms", &Granted::waited_ms, 0, limits::day_ms),
+                  may("policy", &Granted::policy, 0, 0), may("key", &Granted::key, 0, limits::key));
   }
   friend bool operator==(const Granted&, const Granted&) = default;
 };
@@ -160,15 +159,15 @@ struct Refused {
   Milliseconds retry_ms{0};     // try again no sooner; 0: no hint
 
   static constexpr auto fields() {
-    return std::tuple{may("about", &Refused::about, 0, limits::name),
-                      need("code", &Refused::code, 0, 0),
-                      may("reason", &Refused::reason, 0, limits::text),
-                      may("remedy", &Refused::remedy, 0, limits::text),
-                      may("id", &Refused::id, 0, limits::name),
-                      may("session", &Refused::session, 0, limits::number),
-                      may("number", &Refused::number, 0, limits::number),
-                      may("lease", &Refused::lease, 0, limits::number),
-                      may("retry_ms", &Refused::retry_ms, 0, limits::day_ms)};
+    return listed(may("about", &Refused::about, 0, limits::name),
+                  need("code", &Refused::code, 0, 0),
+                  may("reason", &Refused::reason, 0, limits::text),
+                  may("remedy", &Refused::remedy, 0, limits::text),
+                  may("id", &Refused::id, 0, limits::name),
+                  may("session", &Refused::session, 0, limits::number),
+                  may("number", &Refused::number, 0, limits::number),
+                  may("lease", &Refused::lease, 0, limits::number),
+                  may("retry_ms", &Refused::retry_ms, 0, limits::day_ms));
   }
   friend bool operator==(const Refused&, const Refused&) = default;
 };
@@ -181,9 +180,9 @@ struct Lost {
   std::string reason;
 
   static constexpr auto fields() {
-    return std::tuple{need("session", &Lost::session, 1, limits::number),
-                      may("id", &Lost::id, 0, limits::name),
-                      may("reason", &Lost::reason, 0, limits::text)};
+    return listed(need("session", &Lost::session, 1, limits::number),
+                  may("id", &Lost::id, 0, limits::name),
+                  may("reason", &Lost::reason, 0, limits::text));
   }
   friend bool operator==(const Lost&, const Lost&) = default;
 };
@@ -194,8 +193,8 @@ struct Cancelled {
   std::uint64_t session = 0;  // the session that had been granted and is released now; 0: it still waited
 
   static constexpr auto fields() {
-    return std::tuple{need("id", &Cancelled::id, 1, limits::name),
-                      may("session", &Cancelled::session, 0, limits::number)};
+    return listed(need("id", &Cancelled::id, 1, limits::name),
+                  may("session", &Cancelled::session, 0, limits::number));
   }
   friend bool operator==(const Cancelled&, const Cancelled&) = default;
 };
@@ -205,7 +204,7 @@ struct Released {
   std::uint64_t session = 0;
 
   static constexpr auto fields() {
-    return std::tuple{need("session", &Released::session, 1, limits::number)};
+    return listed(need("session", &Released::session, 1, limits::number));
   }
   friend bool operator==(const Released&, const Released&) = default;
 };
@@ -216,8 +215,8 @@ struct Renewed {
   Milliseconds term_ms{0};
 
   static constexpr auto fields() {
-    return std::tuple{need("session", &Renewed::session, 1, limits::number),
-                      may("term_ms", &Renewed::term_ms, 0, limits::day_ms)};
+    return listed(need("session", &Renewed::session, 1, limits::number),
+                  may("term_ms", &Renewed::term_ms, 0, limits::day_ms));
   }
   friend bool operator==(const Renewed&, const Renewed&) = default;
 };

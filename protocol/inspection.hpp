@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "protocol/fields.hpp"
@@ -27,9 +26,9 @@ struct List {
   std::uint64_t limit = 100;
 
   static constexpr auto fields() {
-    return std::tuple{need("of", &List::of, 0, 0), may("service", &List::service, 0, limits::name),
-                      may("after", &List::after, 0, limits::name),
-                      may("limit", &List::limit, 1, limits::rows)};
+    return listed(need("of", &List::of, 0, 0), may("service", &List::service, 0, limits::name),
+                  may("after", &List::after, 0, limits::name),
+                  may("limit", &List::limit, 1, limits::rows));
   }
   friend bool operator==(const List&, const List&) = default;
 };
@@ -44,11 +43,11 @@ struct Explain {
   std::string service;
 
   static constexpr auto fields() {
-    return std::tuple{may("id", &Explain::id, 0, limits::name),
-                      may("client", &Explain::client, 0, limits::name),
-                      may("session", &Explain::session, 0, limits::number),
-                      may("worker", &Explain::worker, 0, limits::name),
-                      may("service", &Explain::service, 0, limits::name)};
+    return listed(may("id", &Explain::id, 0, limits::name),
+                  may("client", &Explain::client, 0, limits::name),
+                  may("session", &Explain::session, 0, limits::number),
+                  may("worker", &Explain::worker, 0, limits::name),
+                  may("service", &Explain::service, 0, limits::name));
   }
   friend bool operator==(const Explain&, const Explain&) = default;
 };
@@ -61,8 +60,8 @@ struct Drain {
   std::string instance;  // only this one; empty: whichever holds the name
 
   static constexpr auto fields() {
-    return std::tuple{need("worker", &Drain::worker, 1, limits::name), may("mode", &Drain::mode, 0, 0),
-                      may("instance", &Drain::instance, 0, limits::name)};
+    return listed(need("worker", &Drain::worker, 1, limits::name), may("mode", &Drain::mode, 0, 0),
+                  may("instance", &Drain::instance, 0, limits::name));
   }
   friend bool operator==(const Drain&, const Drain&) = default;
 };
@@ -78,12 +77,12 @@ struct Configure {
   std::optional<Milliseconds> hang_ms;
 
   static constexpr auto fields() {
-    return std::tuple{need("service", &Configure::service, 1, limits::name),
-                      may("policy", &Configure::policy, 0, 0),
-                      may("queue_max", &Configure::queue_max, 0, 1'000'000),
-                      may("slow_start_ms", &Configure::slow_start_ms, 0, limits::day_ms),
-                      may("aging_ms", &Configure::aging_ms, 0, limits::day_ms),
-                      may("hang_ms", &Configure::hang_ms, 0, limits::day_ms)};
+    return listed(need("service", &Configure::service, 1, limits::name),
+                  may("policy", &Configure::policy, 0, 0),
+                  may("queue_max", &Configure::queue_max, 0, 1'000'000),
+                  may("slow_start_ms", &Configure::slow_start_ms, 0, limits::day_ms),
+                  may("aging_ms", &Configure::aging_ms, 0, limits::day_ms),
+                  may("hang_ms", &Configure::hang_ms, 0, limits::day_ms));
   }
   friend bool operator==(const Configure&, const Configure&) = default;
 };
@@ -96,9 +95,9 @@ struct Watch {
   bool stop = false;
 
   static constexpr auto fields() {
-    return std::tuple{may("service", &Watch::service, 0, limits::name),
-                      may("kinds", &Watch::kinds, 0, static_cast<std::size_t>(Happening::count_)),
-                      flag("stop", &Watch::stop)};
+    return listed(may("service", &Watch::service, 0, limits::name),
+                  may("kinds", &Watch::kinds, 0, static_cast<std::size_t>(Happening::count_)),
+                  flag("stop", &Watch::stop));
   }
   friend bool operator==(const Watch&, const Watch&) = default;
 };
@@ -107,7 +106,7 @@ struct Watch {
 struct Status {
   static constexpr std::string_view op = "status";
 
-  static constexpr auto fields() { return std::tuple<>{}; }
+  static constexpr auto fields() { return listed(); }
   friend bool operator==(const Status&, const Status&) = default;
 };
 
@@ -115,7 +114,7 @@ struct Status {
 struct Hello {
   static constexpr std::string_view op = "hello";
 
-  static constexpr auto fields() { return std::tuple<>{}; }
+  static constexpr auto fields() { return listed(); }
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 
@@ -136,16 +135,16 @@ struct ServiceRow {
 
   static constexpr auto fields() {
     constexpr auto any = limits::number;
-    return std::tuple{need("service", &ServiceRow::service, 1, limits::name),
-                      may("policy", &ServiceRow::policy, 0, 0),
-                      may("workers", &ServiceRow::workers, 0, any),
-                      may("slots", &ServiceRow::slots, 0, any),
-                      may("used", &ServiceRow::used, 0, any),
-                      may("waiting", &ServiceRow::waiting, 0, any),
-                      may("granted", &ServiceRow::granted, 0, any),
-                      may("refused", &ServiceRow::refused, 0, any),
-                      may("oldest_ms", &ServiceRow::oldest_ms, 0, limits::year_ms),
-                      may("expected_ms", &ServiceRow::expected_ms, 0, limits::year_ms)};
+    return listed(need("service", &ServiceRow::service, 1, limits::name),
+                  may("policy", &ServiceRow::policy, 0, 0),
+                  may("workers", &ServiceRow::workers, 0, any),
+                  may("slots", &ServiceRow::slots, 0, any),
+                  may("used", &ServiceRow::used, 0, any),
+                  may("waiting", &ServiceRow::waiting, 0, any),
+                  may("granted", &ServiceRow::granted, 0, any),
+                  may("refused", &ServiceRow::refused, 0, any),
+                  may("oldest_ms", &ServiceRow::oldest_ms, 0, limits::year_ms),
+                  may("expected_ms", &ServiceRow::expected_ms, 0, limits::year_ms));
   }
   friend bool operator==(const ServiceRow&, const ServiceRow&) = default;
 };
@@ -172,21 +171,21 @@ struct WorkerRow {
 
   static constexpr auto fields() {
     constexpr auto any = limits::number;
-    return std::tuple{need("worker", &WorkerRow::worker, 1, limits::name),
-                      may("services", &WorkerRow::services, 0, limits::services),
-                      may("state", &WorkerRow::state, 0, 0), may("why", &WorkerRow::why, 0, limits::text),
-                      may("slots", &WorkerRow::slots, 0, any), may("used", &WorkerRow::used, 0, any),
-                      may("weight", &WorkerRow::weight, 0, any),
-                      endless(may("lease_ms", &WorkerRow::lease_ms, 0, limits::year_ms)),
-                      endless(may("left_ms", &WorkerRow::left_ms, 0, limits::year_ms)),
-                      may("endpoint", &WorkerRow::endpoint, 0, limits::endpoint),
-                      may("direct", &WorkerRow::direct, 0, 0),
-                      may("age_ms", &WorkerRow::age_ms, 0, any), may("granted", &WorkerRow::granted, 0, any),
-                      may("completed", &WorkerRow::completed, 0, any),
-                      may("busy_ms", &WorkerRow::busy_ms, 0, any),
-                      may("lease", &WorkerRow::lease, 0, any),
-                      may("tickets_refused", &WorkerRow::tickets_refused, 0, any),
-                      may("by", &WorkerRow::by, 0, limits::name)};
+    return listed(need("worker", &WorkerRow::worker, 1, limits::name),
+                  may("services", &WorkerRow::services, 0, limits::services),
+                  may("state", &WorkerRow::state, 0, 0), may("why", &WorkerRow::why, 0, limits::text),
+                  may("slots", &WorkerRow::slots, 0, any), may("used", &WorkerRow::used, 0, any),
+                  may("weight", &WorkerRow::weight, 0, any),
+                  endless(may("lease_ms", &WorkerRow::lease_ms, 0, limits::year_ms)),
+                  endless(may("left_ms", &WorkerRow::left_ms, 0, limits::year_ms)),
+                  may("endpoint", &WorkerRow::endpoint, 0, limits::endpoint),
+                  may("direct", &WorkerRow::direct, 0, 0),
+                  may("age_ms", &WorkerRow::age_ms, 0, any), may("granted", &WorkerRow::granted, 0, any),
+                  may("completed", &WorkerRow::completed, 0, any),
+                  may("busy_ms", &WorkerRow::busy_ms, 0, any),
+                  may("lease", &WorkerRow::lease, 0, any),
+                  may("tickets_refused", &WorkerRow::tickets_refused, 0, any),
+                  may("by", &WorkerRow::by, 0, limits::name));
   }
   friend bool operator==(const WorkerRow&, const WorkerRow&) = default;
 };
@@ -202,13 +201,13 @@ struct SessionRow {
   std::string by;          // name of its client's key
 
   static constexpr auto fields() {
-    return std::tuple{need("session", &SessionRow::session, 1, limits::number),
-                      may("service", &SessionRow::service, 0, limits::name),
-                      may("worker", &SessionRow::worker, 0, limits::name),
-                      may("client", &SessionRow::client, 0, limits::name),
-                      may("id", &SessionRow::id, 0, limits::name), may("state", &SessionRow::state, 0, 0),
-                      may("age_ms", &SessionRow::age_ms, 0, limits::number),
-                      may("by", &SessionRow::by, 0, limits::name)};
+    return listed(need("session", &SessionRow::session, 1, limits::number),
+                  may("service", &SessionRow::service, 0, limits::name),
+                  may("worker", &SessionRow::worker, 0, limits::name),
+                  may("client", &SessionRow::client, 0, limits::name),
+                  may("id", &SessionRow::id, 0, limits::name), may("state", &SessionRow::state, 0, 0),
+                  may("age_ms", &SessionRow::age_ms, 0, limits::number),
+                  may("by", &SessionRow::by, 0, limits::name));
   }
   friend bool operator==(const SessionRow&, const SessionRow&) = default;
 };
@@ -224,14 +223,14 @@ struct WaitingRow {
   std::string by;           // name of its client's key
 
   static constexpr auto fields() {
-    return std::tuple{need("id", &WaitingRow::id, 1, limits::name),
-                      may("client", &WaitingRow::client, 0, limits::name),
-                      may("service", &WaitingRow::service, 0, limits::name),
-                      may("priority", &WaitingRow::priority, 0, limits::priority),
-                      may("position", &WaitingRow::position, 0, limits::number),
-                      may("waited_ms", &WaitingRow::waited_ms, 0, limits::number),
-                      may("left_ms", &WaitingRow::left_ms, 0, limits::number),
-                      may("by", &WaitingRow::by, 0, limits::name)};
+    return listed(need("id", &WaitingRow::id, 1, limits::name),
+                  may("client", &WaitingRow::client, 0, limits::name),
+                  may("service", &WaitingRow::service, 0, limits::name),
+                  may("priority", &WaitingRow::priority, 0, limits::priority),
+                  may("position", &WaitingRow::position, 0, limits::number),
+                  may("waited_ms", &WaitingRow::waited_ms, 0, limits::number),
+                  may("left_ms", &WaitingRow::left_ms, 0, limits::number),
+                  may("by", &WaitingRow::by, 0, limits::name));
   }
   friend bool operator==(const WaitingRow&, const WaitingRow&) = default;
 };
@@ -247,12 +246,12 @@ struct Listing {
   std::string next;  // ask with `after` this; empty: that was all
 
   static constexpr auto fields() {
-    return std::tuple{need("of", &Listing::of, 0, 0),
-                      may("services", &Listing::services, 0, limits::rows),
-                      may("workers", &Listing::workers, 0, limits::rows),
-                      may("sessions", &Listing::sessions, 0, limits::rows),
-                      may("waiting", &Listing::waiting, 0, limits::rows),
-                      may("next", &Listing::next, 0, limits::name)};
+    return listed(need("of", &Listing::of, 0, 0),
+                  may("services", &Listing::services, 0, limits::rows),
+                  may("workers", &Listing::workers, 0, limits::rows),
+                  may("sessions", &Listing::sessions, 0, limits::rows),
+                  may("waiting", &Listing::waiting, 0, limits::rows),
+                  may("next", &Listing::next, 0, limits::name));
   }
   friend bool operator==(const Listing&, const Listing&) = default;
 };
@@ -265,9 +264,9 @@ struct CandidateRow {
   std::string remedy;
 
   static constexpr auto fields() {
-    return std::tuple{need("worker", &CandidateRow::worker, 1, limits::name),
-                      flag("free", &CandidateRow::free), may("why", &CandidateRow::why, 0, limits::text),
-                      may("remedy", &CandidateRow::remedy, 0, limits::text)};
+    return listed(need("worker", &CandidateRow::worker, 1, limits::name),
+                  flag("free", &CandidateRow::free), may("why", &CandidateRow::why, 0, limits::text),
+                  may("remedy", &CandidateRow::remedy, 0, limits::text));
   }
   friend bool operator==(const CandidateRow&, const CandidateRow&) = default;
 };
@@ -282,12 +281,12 @@ struct Explained {
   std::uint64_t more = 0;           // candidates that are not listed
 
   static constexpr auto fields() {
-    return std::tuple{may("subject", &Explained::subject, 0, limits::text),
-                      may("verdict", &Explained::verdict, 0, limits::text),
-                      may("because", &Explained::because, 0, limits::rows),
-                      may("remedy", &Explained::remedy, 0, limits::text),
-                      may("candidates", &Explained::candidates, 0, limits::rows),
-                      may("more", &Explained::more, 0, limits::number)};
+    return listed(may("subject", &Explained::subject, 0, limits::text),
+                  may("verdict", &Explained::verdict, 0, limits::text),
+                  may("because", &Explained::because, 0, limits::rows),
+                  may("remedy", &Explained::remedy, 0, limits::text),
+                  may("candidates", &Explained::candidates, 0, limits::rows),
+                  may("more", &Explained::more, 0, limits::number));
   }
   friend bool operator==(const Explained&, const Explained&) = default;
 };
@@ -299,8 +298,8 @@ struct Drained {
   std::uint64_t used = 0;  // sessions that it still holds
 
   static constexpr auto fields() {
-    return std::tuple{need("worker", &Drained::worker, 1, limits::name),
-                      may("mode", &Drained::mode, 0, 0), may("used", &Drained::used, 0, limits::number)};
+    return listed(need("worker", &Drained::worker, 1, limits::name),
+                  may("mode", &Drained::mode, 0, 0), may("used", &Drained::used, 0, limits::number));
   }
   friend bool operator==(const Drained&, const Drained&) = default;
 };
@@ -315,12 +314,12 @@ struct Configured {
   Milliseconds hang_ms{0};
 
   static constexpr auto fields() {
-    return std::tuple{need("service", &Configured::service, 1, limits::name),
-                      may("policy", &Configured::policy, 0, 0),
-                      may("queue_max", &Configured::queue_max, 0, limits::number),
-                      may("slow_start_ms", &Configured::slow_start_ms, 0, limits::day_ms),
-                      may("aging_ms", &Configured::aging_ms, 0, limits::day_ms),
-                      may("hang_ms", &Configured::hang_ms, 0, limits::day_ms)};
+    return listed(need("service", &Configured::service, 1, limits::name),
+                  may("policy", &Configured::policy, 0, 0),
+                  may("queue_max", &Configured::queue_max, 0, limits::number),
+                  may("slow_start_ms", &Configured::slow_start_ms, 0, limits::day_ms),
+                  may("aging_ms", &Configured::aging_ms, 0, limits::day_ms),
+                  may("hang_ms", &Configured::hang_ms, 0, limits::day_ms));
   }
   friend bool operator==(const Configured&, const Configured&) = default;
 };
@@ -331,8 +330,8 @@ struct Watching {
   Milliseconds term_ms{0}; // repeat `watch` before this has passed
 
   static constexpr auto fields() {
-    return std::tuple{may("last", &Watching::last, 0, limits::number),
-                      may("term_ms", &Watching::term_ms, 0, limits::day_ms)};
+    return listed(may("last", &Watching::last, 0, limits::number),
+                  may("term_ms", &Watching::term_ms, 0, limits::day_ms));
   }
   friend bool operator==(const Watching&, const Watching&) = default;
 };
@@ -350,14 +349,14 @@ struct Happened {
   std::string detail;
 
   static constexpr auto fields() {
-    return std::tuple{need("number", &Happened::number, 1, limits::number),
-                      need("kind", &Happened::kind, 0, 0),
-                      may("service", &Happened::service, 0, limits::name),
-                      may("worker", &Happened::worker, 0, limits::name),
-                      may("client", &Happened::client, 0, limits::name),
-                      may("id", &Happened::id, 0, limits::name),
-                      may("session", &Happened::session, 0, limits::number),
-                      may("detail", &Happened::detail, 0, limits::text)};
+    return listed(need("number", &Happened::number, 1, limits::number),
+                  need("kind", &Happened::kind, 0, 0),
+                  may("service", &Happened::service, 0, limits::name),
+                  may("worker", &Happened::worker, 0, limits::name),
+                  may("client", &Happened::client, 0, limits::name),
+                  may("id", &Happened::id, 0, limits::name),
+                  may("session", &Happened::session, 0, limits::number),
+                  may("detail", &Happened::detail, 0, limits::text));
   }
   friend bool operator==(const Happened&, const Happened&) = default;
 };
@@ -367,8 +366,8 @@ struct Counter {
   std::uint64_t value = 0;
 
   static constexpr auto fields() {
-    return std::tuple{need("name", &Counter::name, 1, limits::name),
-                      may("value", &Counter::value, 0, limits::number)};
+    return listed(need("name", &Counter::name, 1, limits::name),
+                  may("value", &Counter::value, 0, limits::number));
   }
   friend bool operator==(const Counter&, const Counter&) = default;
 };
@@ -380,9 +379,9 @@ struct Stats {
   std::vector<Counter> counters;
 
   static constexpr auto fields() {
-    return std::tuple{may("epoch", &Stats::epoch, 0, limits::number),
-                      may("up_ms", &Stats::up_ms, 0, limits::number),
-                      may("counters", &Stats::counters, 0, limits::rows)};
+    return listed(may("epoch", &Stats::epoch, 0, limits::number),
+                  may("up_ms", &Stats::up_ms, 0, limits::number),
+                  may("counters", &Stats::counters, 0, limits::rows));
   }
   friend bool operator==(const Stats&, const Stats&) = default;
 };
@@ -397,12 +396,12 @@ struct Welcome {
   Milliseconds wait_max_ms{0};
 
   static constexpr auto fields() {
-    return std::tuple{may("program", &Welcome::program, 0, limits::name),
-                      may("version", &Welcome::version, 0, limits::name),
-                      may("speaks", &Welcome::speaks, 0, 16),
-                      may("epoch", &Welcome::epoch, 0, limits::number),
-                      may("body_bytes", &Welcome::body_bytes, 0, limits::number),
-                      may("wait_max_ms", &Welcome::wait_max_ms, 0, limits::number)};
+    return listed(may("program", &Welcome::program, 0, limits::name),
+                  may("version", &Welcome::version, 0, limits::name),
+                  may("speaks", &Welcome::speaks, 0, 16),
+                  may("epoch", &Welcome::epoch, 0, limits::number),
+                  may("body_bytes", &Welcome::body_bytes, 0, limits::number),
+                  may("wait_max_ms", &Welcome::wait_max_ms, 0, limits::number));
   }
   friend bool operator==(const Welcome&, const Welcome&) = default;
 };

@@ -107,9 +107,12 @@ class Reader {
     bool (*read)(Reader& reader, std::size_t at, T& out);
   };
 
+  template <class T>
+  static constexpr auto list = fields_of<T>([](const auto&... field) { return std::tuple{field...}; });
+
   template <class T, std::size_t I>
   static bool read_field(Reader& reader, std::size_t at, T& out) {
-    constexpr auto field = std::get<I>(fields_of<T>);
+    constexpr auto field = std::get<I>(list<T>);
     // Nil is another way to leave a field out.
     if (reader.tree_[at].kind == Kind::nil) return !field.required || reader.fail(" is missing", field.key);
     if (reader.value(at, Bounds{field.min, field.max, field.endless}, out.*field.member)) return true;
@@ -117,18 +120,18 @@ class Reader {
   }
 
   template <class T>
-  static constexpr std::size_t count = std::tuple_size_v<decltype(T::fields())>;
+  static constexpr std::size_t count = std::tuple_size_v<decltype(list<T>)>;
 
   template <class T>
   static constexpr auto rows = []<std::size_t... I>(std::index_sequence<I...>) {
-    return std::array<Row<T>, sizeof...(I)>{Row<T>{std::get<I>(fields_of<T>).key, &read_field<T, I>}...};
+    return std::array<Row<T>, sizeof...(I)>{Row<T>{std::get<I>(list<T>).key, &read_field<T, I>}...};
   }
   (std::make_index_sequence<count<T>>{});
 
   // A bit a field.
   template <class T>
   static constexpr std::uint64_t required = []<std::size_t... I>(std::index_sequence<I...>) {
-    return ((std::get<I>(fields_of<T>).required ? std::uint64_t{1} << I : 0) | ... | std::uint64_t{0});
+    return ((std::get<I>(list<T>).required ? std::uint64_t{1} << I : 0) | ... | std::uint64_t{0});
   }
   (std::make_index_sequence<count<T>>{});
 

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "protocol/fields.hpp"
@@ -47,7 +46,7 @@ struct Words<ProcessState> {
 struct Ps {
   static constexpr std::string_view op = "ps";
 
-  static constexpr auto fields() { return std::tuple<>{}; }
+  static constexpr auto fields() { return listed(); }
   friend bool operator==(const Ps&, const Ps&) = default;
 };
 
@@ -58,8 +57,8 @@ struct Roll {
   std::uint64_t at_once = 1;
 
   static constexpr auto fields() {
-    return std::tuple{need("service", &Roll::service, 1, limits::name),
-                      may("at_once", &Roll::at_once, 1, limits::processes)};
+    return listed(need("service", &Roll::service, 1, limits::name),
+                  may("at_once", &Roll::at_once, 1, limits::processes));
   }
   friend bool operator==(const Roll&, const Roll&) = default;
 };
@@ -84,19 +83,19 @@ struct ProcessRow {
 
   static constexpr auto fields() {
     constexpr auto any = limits::number;
-    return std::tuple{need("process", &ProcessRow::process, 1, limits::name),
-                      may("kind", &ProcessRow::kind, 0, 0),
-                      may("service", &ProcessRow::service, 0, limits::name),
-                      may("pid", &ProcessRow::pid, 0, any),
-                      may("state", &ProcessRow::state, 0, 0),
-                      flag("ready", &ProcessRow::ready),
-                      may("restarts", &ProcessRow::restarts, 0, any),
-                      may("up_ms", &ProcessRow::up_ms, 0, any),
-                      may("exit", &ProcessRow::exit, 0, limits::text),
-                      may("next_ms", &ProcessRow::next_ms, 0, any),
-                      may("memory", &ProcessRow::memory, 0, any),
-                      may("status", &ProcessRow::status, 0, limits::text),
-                      may("workers", &ProcessRow::workers, 0, limits::names_of_process)};
+    return listed(need("process", &ProcessRow::process, 1, limits::name),
+                  may("kind", &ProcessRow::kind, 0, 0),
+                  may("service", &ProcessRow::service, 0, limits::name),
+                  may("pid", &ProcessRow::pid, 0, any),
+                  may("state", &ProcessRow::state, 0, 0),
+                  flag("ready", &ProcessRow::ready),
+                  may("restarts", &ProcessRow::restarts, 0, any),
+                  may("up_ms", &ProcessRow::up_ms, 0, any),
+                  may("exit", &ProcessRow::exit, 0, limits::text),
+                  may("next_ms", &ProcessRow::next_ms, 0, any),
+                  may("memory", &ProcessRow::memory, 0, any),
+                  may("status", &ProcessRow::status, 0, limits::text),
+                  may("workers", &ProcessRow::workers, 0, limits::names_of_process));
   }
   friend bool operator==(const ProcessRow&, const ProcessRow&) = default;
 };
@@ -108,9 +107,9 @@ struct Processes {
   bool stopping = false;  // all of it
 
   static constexpr auto fields() {
-    return std::tuple{may("rows", &Processes::rows, 0, limits::rows),
-                      may("up_ms", &Processes::up_ms, 0, limits::number),
-                      flag("stopping", &Processes::stopping)};
+    return listed(may("rows", &Processes::rows, 0, limits::rows),
+                  may("up_ms", &Processes::up_ms, 0, limits::number),
+                  flag("stopping", &Processes::stopping));
   }
   friend bool operator==(const Processes&, const Processes&) = default;
 };
@@ -127,13 +126,13 @@ struct Rolled {
   std::string reason;
 
   static constexpr auto fields() {
-    return std::tuple{need("service", &Rolled::service, 1, limits::name),
-                      may("done", &Rolled::done, 0, limits::number),
-                      may("total", &Rolled::total, 0, limits::number),
-                      may("step", &Rolled::step, 0, limits::text),
-                      flag("over", &Rolled::over),
-                      may("code", &Rolled::code, 0, 0),
-                      may("reason", &Rolled::reason, 0, limits::text)};
+    return listed(need("service", &Rolled::service, 1, limits::name),
+                  may("done", &Rolled::done, 0, limits::number),
+                  may("total", &Rolled::total, 0, limits::number),
+                  may("step", &Rolled::step, 0, limits::text),
+                  flag("over", &Rolled::over),
+                  may("code", &Rolled::code, 0, 0),
+                  may("reason", &Rolled::reason, 0, limits::text));
   }
   friend bool operator==(const Rolled&, const Rolled&) = default;
 };

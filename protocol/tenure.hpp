@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "protocol/bytes.hpp"
@@ -25,9 +24,9 @@ struct Offer {
   std::uint64_t slots = 0;  // sessions of this service at most; 0: as many as the worker has
 
   static constexpr auto fields() {
-    return std::tuple{need("service", &Offer::service, 1, limits::name),
-                      may("weight", &Offer::weight, 1, limits::weight),
-                      may("slots", &Offer::slots, 0, limits::slots)};
+    return listed(need("service", &Offer::service, 1, limits::name),
+                  may("weight", &Offer::weight, 1, limits::weight),
+                  may("slots", &Offer::slots, 0, limits::slots));
   }
   friend bool operator==(const Offer&, const Offer&) = default;
 };
@@ -42,11 +41,11 @@ struct Held {
   bool open = false;  // false: assigned, nobody came yet
 
   static constexpr auto fields() {
-    return std::tuple{need("session", &Held::session, 1, limits::number),
-                      need("service", &Held::service, 1, limits::name),
-                      may("client", &Held::client, 0, limits::name),
-                      may("id", &Held::id, 0, limits::name), may("key", &Held::key, 0, limits::key_bytes),
-                      flag("open", &Held::open)};
+    return listed(need("session", &Held::session, 1, limits::number),
+                  need("service", &Held::service, 1, limits::name),
+                  may("client", &Held::client, 0, limits::name),
+                  may("id", &Held::id, 0, limits::name), may("key", &Held::key, 0, limits::key_bytes),
+                  flag("open", &Held::open));
   }
   friend bool operator==(const Held&, const Held&) = default;
 };
@@ -68,17 +67,17 @@ struct Register {
   std::vector<Held> sessions;
 
   static constexpr auto fields() {
-    return std::tuple{need("worker", &Register::worker, 1, limits::name),
-                      need("instance", &Register::instance, 1, limits::name),
-                      need("services", &Register::services, 1, limits::services),
-                      may("slots", &Register::slots, 1, limits::slots),
-                      need("endpoint", &Register::endpoint, 1, limits::endpoint),
-                      may("direct", &Register::direct, 0, 0),
-                      endless(may("lease_ms", &Register::lease_ms, 0, limits::year_ms)),
-                      may("key", &Register::key, 0, limits::key), flag("draining", &Register::draining),
-                      may("completed", &Register::completed, 0, limits::number),
-                      may("busy_ms", &Register::busy_ms, 0, limits::number),
-                      may("sessions", &Register::sessions, 0, limits::slots)};
+    return listed(need("worker", &Register::worker, 1, limits::name),
+                  need("instance", &Register::instance, 1, limits::name),
+                  need("services", &Register::services, 1, limits::services),
+                  may("slots", &Register::slots, 1, limits::slots),
+                  need("endpoint", &Register::endpoint, 1, limits::endpoint),
+                  may("direct", &Register::direct, 0, 0),
+                  endless(may("lease_ms", &Register::lease_ms, 0, limits::year_ms)),
+                  may("key", &Register::key, 0, limits::key), flag("draining", &Register::draining),
+                  may("completed", &Register::completed, 0, limits::number),
+                  may("busy_ms", &Register::busy_ms, 0, limits::number),
+                  may("sessions", &Register::sessions, 0, limits::slots));
   }
   friend bool operator==(const Register&, const Register&) = default;
 };
@@ -89,8 +88,8 @@ struct RefusedTickets {
   std::uint64_t count = 0;
 
   static constexpr auto fields() {
-    return std::tuple{need("code", &RefusedTickets::code, 0, 0),
-                      may("count", &RefusedTickets::count, 0, limits::number)};
+    return listed(need("code", &RefusedTickets::code, 0, 0),
+                  may("count", &RefusedTickets::count, 0, limits::number));
   }
   friend bool operator==(const RefusedTickets&, const RefusedTickets&) = default;
 };
@@ -112,14 +111,14 @@ struct Heartbeat {
 
   static constexpr auto fields() {
     constexpr auto any = limits::number;
-    return std::tuple{need("lease", &Heartbeat::lease, 1, any), may("beat", &Heartbeat::beat, 0, any),
-                      may("seen", &Heartbeat::seen, 0, any), may("used", &Heartbeat::used, 0, any),
-                      may("digest", &Heartbeat::digest, 0, any),
-                      may("reported", &Heartbeat::reported, 0, any),
-                      may("progress", &Heartbeat::progress, 0, any),
-                      may("completed", &Heartbeat::completed, 0, any),
-                      may("busy_ms", &Heartbeat::busy_ms, 0, any), flag("draining", &Heartbeat::draining),
-                      may("refused", &Heartbeat::refused, 0, limits::services)};
+    return listed(need("lease", &Heartbeat::lease, 1, any), may("beat", &Heartbeat::beat, 0, any),
+                  may("seen", &Heartbeat::seen, 0, any), may("used", &Heartbeat::used, 0, any),
+                  may("digest", &Heartbeat::digest, 0, any),
+                  may("reported", &Heartbeat::reported, 0, any),
+                  may("progress", &Heartbeat::progress, 0, any),
+                  may("completed", &Heartbeat::completed, 0, any),
+                  may("busy_ms", &Heartbeat::busy_ms, 0, any), flag("draining", &Heartbeat::draining),
+                  may("refused", &Heartbeat::refused, 0, limits::services));
   }
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
@@ -131,8 +130,8 @@ struct SessionEvent {
   Ending ending = Ending::released;
 
   static constexpr auto fields() {
-    return std::tuple{need("session", &SessionEvent::session, 1, limits::number),
-                      flag("closed", &SessionEvent::closed), may("ending", &SessionEvent::ending, 0, 0)};
+    return listed(need("session", &SessionEvent::session, 1, limits::number),
+                  flag("closed", &SessionEvent::closed), may("ending", &SessionEvent::ending, 0, 0));
   }
   friend bool operator==(const SessionEvent&, const SessionEvent&) = default;
 };
@@ -149,10 +148,10 @@ struct Report {
 
   static constexpr auto fields() {
     constexpr auto any = limits::number;
-    return std::tuple{need("lease", &Report::lease, 1, any), need("first", &Report::first, 1, any),
-                      need("events", &Report::events, 1, limits::events),
-                      may("seen", &Report::seen, 0, any), may("completed", &Report::completed, 0, any),
-                      may("busy_ms", &Report::busy_ms, 0, any)};
+    return listed(need("lease", &Report::lease, 1, any), need("first", &Report::first, 1, any),
+                  need("events", &Report::events, 1, limits::events),
+                  may("seen", &Report::seen, 0, any), may("completed", &Report::completed, 0, any),
+                  may("busy_ms", &Report::busy_ms, 0, any));
   }
   friend bool operator==(const Report&, const Report&) = default;
 };
@@ -167,9 +166,9 @@ struct Holding {
 
   static constexpr auto fields() {
     constexpr auto any = limits::number;
-    return std::tuple{need("lease", &Holding::lease, 1, any), may("seen", &Holding::seen, 0, any),
-                      may("reported", &Holding::reported, 0, any),
-                      may("sessions", &Holding::sessions, 0, limits::slots)};
+    return listed(need("lease", &Holding::lease, 1, any), may("seen", &Holding::seen, 0, any),
+                  may("reported", &Holding::reported, 0, any),
+                  may("sessions", &Holding::sessions, 0, limits::slots));
   }
   friend bool operator==(const Holding&, const Holding&) = default;
 };
@@ -181,8 +180,8 @@ struct Leave {
   std::string reason;
 
   static constexpr auto fields() {
-    return std::tuple{need("lease", &Leave::lease, 1, limits::number),
-                      may("reason", &Leave::reason, 0, limits::text)};
+    return listed(need("lease", &Leave::lease, 1, limits::number),
+                  may("reason", &Leave::reason, 0, limits::text));
   }
   friend bool operator==(const Leave&, const Leave&) = default;
 };
@@ -202,13 +201,13 @@ struct Registered {
   Milliseconds now_ms{0};   // the broker's clock, for the age of tickets
 
   static constexpr auto fields() {
-    return std::tuple{need("worker", &Registered::worker, 1, limits::name),
-                      need("lease", &Registered::lease, 1, limits::number),
-                      endless(need("term_ms", &Registered::term_ms, 0, limits::year_ms)),
-                      need("heartbeat_ms", &Registered::heartbeat_ms, 1, limits::day_ms),
-                      may("epoch", &Registered::epoch, 0, limits::number),
-                      need("key", &Registered::key, 32, 32),
-                      may("now_ms", &Registered::now_ms, 0, limits::number)};
+    return listed(need("worker", &Registered::worker, 1, limits::name),
+                  need("lease", &Registered::lease, 1, limits::number),
+                  endless(need("term_ms", &Registered::term_ms, 0, limits::year_ms)),
+                  need("heartbeat_ms", &Registered::heartbeat_ms, 1, limits::day_ms),
+                  may("epoch", &Registered::epoch, 0, limits::number),
+                  need("key", &Registered::key, 32, 32),
+                  may("now_ms", &Registered::now_ms, 0, limits::number));
   }
   friend bool operator==(const Registered&, const Registered&) = default;
 };
@@ -223,8 +222,8 @@ struct Heard {
 
   static constexpr auto fields() {
     constexpr auto any = limits::number;
-    return std::tuple{need("lease", &Heard::lease, 1, any), may("beat", &Heard::beat, 0, any),
-                      may("applied", &Heard::applied, 0, any), may("now_ms", &Heard::now_ms, 0, any)};
+    return listed(need("lease", &Heard::lease, 1, any), may("beat", &Heard::beat, 0, any),
+                  may("applied", &Heard::applied, 0, any), may("now_ms", &Heard::now_ms, 0, any));
   }
   friend bool operator==(const Heard&, const Heard&) = default;
 };
@@ -240,13 +239,13 @@ struct Assignment {
   Milliseconds term_ms{0};  // of the session, from when it comes
 
   static constexpr auto fields() {
-    return std::tuple{need("session", &Assignment::session, 1, limits::number),
-                      need("service", &Assignment::service, 1, limits::name),
-                      may("client", &Assignment::client, 0, limits::name),
-                      may("id", &Assignment::id, 0, limits::name),
-                      may("key", &Assignment::key, 0, limits::key_bytes),
-                      may("ttl_ms", &Assignment::ttl_ms, 0, limits::day_ms),
-                      may("term_ms", &Assignment::term_ms, 0, limits::day_ms)};
+    return listed(need("session", &Assignment::session, 1, limits::number),
+                  need("service", &Assignment::service, 1, limits::name),
+                  may("client", &Assignment::client, 0, limits::name),
+                  may("id", &Assignment::id, 0, limits::name),
+                  may("key", &Assignment::key, 0, limits::key_bytes),
+                  may("ttl_ms", &Assignment::ttl_ms, 0, limits::day_ms),
+                  may("term_ms", &Assignment::term_ms, 0, limits::day_ms));
   }
   friend bool operator==(const Assignment&, const Assignment&) = default;
 };
@@ -262,9 +261,9 @@ struct Assign {
 
   static constexpr auto fields() {
     constexpr auto any = limits::number;
-    return std::tuple{need("lease", &Assign::lease, 1, any), need("first", &Assign::first, 1, any),
-                      need("sessions", &Assign::sessions, 1, limits::events),
-                      may("applied", &Assign::applied, 0, any), may("now_ms", &Assign::now_ms, 0, any)};
+    return listed(need("lease", &Assign::lease, 1, any), need("first", &Assign::first, 1, any),
+                  need("sessions", &Assign::sessions, 1, limits::events),
+                  may("applied", &Assign::applied, 0, any), may("now_ms", &Assign::now_ms, 0, any));
   }
   friend bool operator==(const Assign&, const Assign&) = default;
 };
@@ -274,7 +273,7 @@ struct Probe {
   static constexpr std::string_view op = "probe";
   std::uint64_t lease = 0;
 
-  static constexpr auto fields() { return std::tuple{need("lease", &Probe::lease, 1, limits::number)}; }
+  static constexpr auto fields() { return listed(need("lease", &Probe::lease, 1, limits::number)); }
   friend bool operator==(const Probe&, const Probe&) = default;
 };
 
@@ -283,7 +282,7 @@ struct Sync {
   static constexpr std::string_view op = "sync";
   std::uint64_t lease = 0;
 
-  static constexpr auto fields() { return std::tuple{need("lease", &Sync::lease, 1, limits::number)}; }
+  static constexpr auto fields() { return listed(need("lease", &Sync::lease, 1, limits::number)); }
   friend bool operator==(const Sync&, const Sync&) = default;
 };
 
@@ -291,7 +290,7 @@ struct Left {
   static constexpr std::string_view op = "left";
   std::uint64_t lease = 0;
 
-  static constexpr auto fields() { return std::tuple{need("lease", &Left::lease, 1, limits::number)}; }
+  static constexpr auto fields() { return listed(need("lease", &Left::lease, 1, limits::number)); }
   friend bool operator==(const Left&, const Left&) = default;
 };
 

@@ -9,7 +9,6 @@
 
 #include <cstddef>
 #include <optional>
-#include <tuple>
 #include <type_traits>
 #include <variant>
 #include <vector>
@@ -81,11 +80,9 @@ bool is_written(const T& object, const T& defaults, const Field& field) {
 template <class T>
 std::size_t count_fields(const T& object) {
   const T& defaults = defaults_of<T>();
-  return std::apply(
-      [&](const auto&... field) {
-        return (std::size_t{0} + ... + (is_written(object, defaults, field) ? 1U : 0U));
-      },
-      fields_of<T>);
+  return fields_of<T>([&](const auto&... field) {
+    return (std::size_t{0} + ... + (is_written(object, defaults, field) ? 1U : 0U));
+  });
 }
 
 template <class Writer, class T>
@@ -96,7 +93,7 @@ void write_fields(Writer& writer, const T& object) {
     writer.key(field.key);
     write_value(writer, object.*field.member, field.max);
   };
-  std::apply([&](const auto&... field) { (write(field), ...); }, fields_of<T>);
+  fields_of<T>([&](const auto&... field) { (write(field), ...); });
 }
 
 template <class Writer>
