@@ -19,12 +19,12 @@ constexpr std::array<std::pair<std::string_view, std::int64_t>, 5> units{
 
 bool digit(char c) { return c >= '0' && c <= '9'; }
 
-// Takes the digits off the front of `text`, at most nine, so that no product with a unit overflows.
-std::optional<std::int64_t> take_digits(std::string_view& text) {
+// Takes the digits off the front of `text`, at most so many that no product with a unit overflows.
+std::optional<std::int64_t> take_digits(std::string_view& text, std::size_t most = 9) {
   std::int64_t value = 0;
   std::size_t taken = 0;
   while (taken < text.size() && digit(text[taken])) {
-    if (taken == 9) return std::nullopt;
+    if (taken == most) return std::nullopt;
     value = value * 10 + (text[taken++] - '0');
   }
   if (taken == 0) return std::nullopt;
@@ -43,7 +43,7 @@ std::string format(const char* pattern, std::int64_t a, std::int64_t b) {
 std::optional<Milliseconds> parse_duration(std::string_view text) {
   if (text == "forever") return forever;
   if (text == "0") return Milliseconds{0};
-  const auto whole = take_digits(text);
+  const auto whole = take_digits(text, 11);  // a year in milliseconds
   if (!whole) return std::nullopt;
   std::string_view fraction;
   if (text.starts_with('.')) {
