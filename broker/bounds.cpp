@@ -26,8 +26,8 @@ std::uint64_t worker_bytes() {
 }
 
 std::uint64_t request_bytes() {
-  return sizeof(Asked) + 6 * node + texts(6 + limits::exclude) + limits::endpoint + limits::key + 4 * limits::name +
-         limits::envelope_bytes;
+  return sizeof(Asked) + sizeof(Aside) + sizeof(Client) + 6 * node + texts(6 + limits::exclude) +
+         limits::endpoint + limits::key + 4 * limits::name + limits::envelope_bytes;
 }
 
 std::uint64_t records_of(const ShellOptions& options) {

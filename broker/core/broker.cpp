@@ -33,7 +33,7 @@ Broker::Broker(Options options)
   }
 }
 
-void Broker::step(Instant now, Event event, Actions& out) {
+void Broker::step(Instant now, const Event& event, Actions& out) {
   MUST(now >= now_);
   // Waking late, whatever for, is our own fault: the leases get the time back, and a little more, so that what
   // waits in the sockets is read before anybody is judged.
@@ -64,11 +64,11 @@ Instant Broker::deadline() const {
   if (!worker_timers_.empty() && worker_timers_.first().timer != never) {
     due = worker_timers_.first().timer + forgiven_;
   }
-  if (!deadlines_.empty()) due = std::min(due, deadlines_.first().deadline);
-  if (!lapses_.empty()) due = std::min(due, lapses_.first().lapses);
+  if (!deadlines_.empty()) due = std::min(due, deadlines_.first_key().at);
+  if (!lapses_.empty()) due = std::min(due, lapses_.first_key().at);
   if (!telling_.empty()) due = std::min(due, telling_.first()->tell);
   if (!untelling_.empty()) due = std::min(due, untelling_.first()->tell_at);
-  if (!ended_.empty()) due = std::min(due, ended_.first()->forget);
+  if (!ended_.empty()) due = std::min(due, ended_.first()->until);
   if (!ramps_.empty()) due = std::min(due, ramps_.begin()->first.first);
   for (const Watcher& watcher : watchers_) due = std::min(due, watcher.until);
   return due;
@@ -76,7 +76,7 @@ Instant Broker::deadline() const {
 
 // What has run out by now goes first: whatever the event is, it meets a world without it.
 void Broker::pass_time() {
-  while (!deadlines_.empty() && deadlines_.first().deadline <= now_) {
+  while (!deadlines_.empty() && deadlines_.first_key().at <= now_) {
     refuse_waiting(deadlines_.first(), Code::timed_out, "nobody became free while the request would wait",
                    "wait longer, or start more workers");
   }
@@ -189,8 +189,8 @@ void Broker::gone(const Gone& event) {
   if (found == waiting_by_peer_.end()) return;
   const Instant soon = now_ + std::chrono::seconds(2);
   for (Asked* asked = found->second.first(); asked; asked = found->second.after(*asked)) {
-    if (asked->deadline <= soon) continue;
-    asked->deadline = soon;
+    if (asked->until <= soon) continue;
+    asked->until = soon;
     deadlines_.reorder(*asked, deadline_of(*asked));
   }
 }
@@ -226,17 +226,17 @@ void Broker::check() const {
   std::uint64_t by_peer = 0;
   for (const auto& [peer, chain] : workers_by_peer_) {
     MUST(!chain.empty());
-    for (const Worker* w = chain.first(); w; w = chain.after(*w)) MUST(w->address.peer == peer);
+    for (const Worker* w = chain.first(); w; w = chain.after(*w)) MUST(w->from.peer() == peer);
     by_peer += chain.size();
   }
   MUST(by_peer == workers_.size());
   std::uint64_t sessions = 0, silent = 0, charged = 0;
   for (const auto& [name, worker] : workers_by_name_) {
-    MUST(worker->name == name);
+    MUST(worker->name.view() == name && worker->name.view().data() == name.data());
     MUST(workers_.at(worker->lease).get() == worker);
     std::uint64_t used = 0, digest = 0;
     for (const Session* s = worker->sessions.first(); s; s = worker->sessions.after(*s)) {
-      MUST(s->worker == worker);
+      MUST(s->worker() == worker);
       MUST(find_session(s->id) == s);
       MUST(s->released == worker->releasing.contains(*s));
       ++used;
@@ -278,13 +278,17 @@ void Broker::check() const {
     MUST(used == service->used);
     MUST(slots == service->slots);
     MUST(free == service->chooser.size());
-    for (const auto& entry : service->line) {
-      MUST(entry.second->stage == Asked::Stage::waiting);
-      MUST(entry.second->service == service.get());
-      MUST(entry.second->key == entry.first);
-      MUST(entry.second->deadline > now_);
-      excluding += !entry.second->exclude.empty();
+    service->line.check();
+    std::size_t order = 0;
+    Line::Walk walk = service->line.walk();
+    for (const Asked* asked = walk.next(); asked; asked = walk.next()) {
+      MUST(asked->stage == Asked::Stage::waiting);
+      MUST(asked->service == service.get());
+      MUST(service->line.order_of(*asked) == order++);
+      MUST(asked->until > now_);
+      excluding += !asked->exclude().empty();
     }
+    MUST(order == service->line.size());
     MUST(excluding == service->excluding);
     MUST(behind_ || free == 0 || service->line.size() == excluding);
     MUST(service->line.size() <= std::max<std::uint64_t>(service->settings.queue_max, options_.waiting_max));
@@ -295,14 +299,15 @@ void Broker::check() const {
   MUST(waiting == deadlines_.size());
 
   // Requests agree with what they became.
-  std::uint64_t of_peers = 0, ended = 0;
+  std::uint64_t of_peers = 0, ended = 0, uses = 0;
   for (const auto& [peer, chain] : waiting_by_peer_) {
     MUST(!chain.empty());
     of_peers += chain.size();
   }
   MUST(of_peers == waiting);
   asked_.each([&](const Asked& asked) {
-    MUST(find_request(*asked.owner, asked.client, asked.id) == &asked);
+    MUST(find_request(*asked.client->owner, asked.client->name, asked.id) == &asked);
+    ++uses;
     MUST((asked.stage == Asked::Stage::waiting) == deadlines_.contains(asked));
     if (asked.stage == Asked::Stage::granted) MUST(asked.session && asked.session->asked == &asked);
     ended += asked.stage == Asked::Stage::ended;
@@ -312,10 +317,18 @@ void Broker::check() const {
   std::uint64_t reserved = 0;
   sessions_.each([&](const Session& session) {
     MUST(find_session(session.id) == &session);
+    MUST(!session.asked || (session.asked->session == &session && session.asked->client == session.client));
+    ++uses;
     MUST(session.open != lapses_.contains(session));
     reserved += !session.open;
   });
   MUST(reserved == lapses_.size());
+  clients_.each([&](const Client& client) {
+    MUST(find_client(*client.owner, client.name) == &client);
+    MUST(client.uses > 0 && client.holder == holder_of(client.name));
+    uses -= client.uses;
+  });
+  MUST(uses == 0);
   MUST(watchers_.size() <= options_.watchers_max);
   check_principals();
 }
@@ -326,9 +339,10 @@ void Broker::check_principals() const {
   const auto check = [&](const Principal& who) {
     for (const Worker* w = who.workers.first(); w; w = who.workers.after(*w)) MUST(w->owner == &who);
     for (const Asked* a = who.waiting.first(); a; a = who.waiting.after(*a)) {
-      MUST(a->owner == &who && a->stage == Asked::Stage::waiting);
+      MUST(a->client->owner == &who && a->stage == Asked::Stage::waiting);
     }
-    for (const Session* s = who.sessions.first(); s; s = who.sessions.after(*s)) MUST(s->owner == &who);
+    for (const Session* s = who.sessions.first(); s; s = who.sessions.after(*s))
+      MUST(s->client->owner == &who);
     workers += who.workers.size();
     waiting += who.waiting.size();
     sessions += who.sessions.size();

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -56,7 +57,7 @@ class Broker {
  public:
   explicit Broker(Options options);
 
-  void step(Instant now, Event event, Actions& out);
+  void step(Instant now, const Event& event, Actions& out);
   Instant deadline() const;
   void check() const;
 
@@ -68,8 +69,7 @@ class Broker {
     bool operator<(const Due& other) const { return at != other.at ? at < other.at : number < other.number; }
   };
   static Due timer_of(const Worker& worker) { return {worker.timer, worker.lease}; }
-  static Due deadline_of(const Asked& asked) { return {asked.deadline, asked.key.second}; }
-  static Due lapse_of(const Session& session) { return {session.lapses, session.id}; }
+  static Due deadline_of(const Asked& asked) { return {asked.until, asked.arrival}; }
   // What an event is about; nothing is copied unless somebody watches.
   struct Note {
     std::string_view service;
@@ -111,7 +111,7 @@ class Broker {
   template <class M>
   void send(Worker& to, M message) {
     tell(to);
-    send(to.address, std::move(message));
+    send(to.from.address(), std::move(message));
   }
   void refuse(const Address& to, std::string_view about, Code code, std::string reason, std::string remedy = {},
               Refused more = {});
@@ -121,11 +121,14 @@ class Broker {
   // principals.cpp: whose key may do what
   Principal* identify(const PublicKey& key);
   Principal& owner_of(const Held& held);
+  Client* find_client(const Principal& owner, std::string_view name) const;
+  Client& need_client(Principal& owner, std::string_view name);
+  void let_go(Client& client);
   bool may(const Right& right, const Address& from, Principal* who, Refused about);
   bool within_rate(Principal& who);
   bool sees(const Service& service) const;
   bool owns(const Session& session, std::string_view client) const {
-    return session.owner == principal_ && session.client == client;
+    return session.client->owner == principal_ && session.client->name.view() == client;
   }
   void exchange(const Allowed& event);
   void record_changes(const AllowedKeys& before);
@@ -169,17 +172,21 @@ class Broker {
   void repeat(const Address& from, Asked& asked, const Request& message);
   void report_failed(const Request& message);
   void enqueue(Asked& asked);
+  void join_peer(Asked& asked);
+  void leave_peer(Asked& asked);
   void unqueue(Asked& asked);
   void match(Service& service);
   void match(const Worker& worker);
   bool match_first(Service& service);
   Asked* next_for(Service& service, Seat*& seat);
-  Seat* choose(Service& service, const std::vector<std::string>& exclude);
+  Seat* choose(Service& service, std::span<const std::string> exclude);
   void grant(Asked& asked, Seat& seat, std::size_t candidates);
   void bind(Asked& asked, Session& session);
   void send_grant(Asked& asked);
   void refuse_waiting(Asked& asked, Code code, std::string reason, std::string remedy);
   void tell(Asked& asked, bool first);
+  void stop_telling(Asked& asked);
+  static Aside& aside(Asked& asked);
   void tell_due();
   void end(Asked& asked, Code how);
   void forget_due();
@@ -191,8 +198,8 @@ class Broker {
   Service* need_service(const std::string& name);
   void maybe_erase(Service& service);
   Asked* find_request(const Principal& owner, std::string_view client, std::string_view id) const;
-  Asked& remember(Principal& owner, std::string_view client, std::string_view id);
-  Asked& remember(const Address& from, const Request& message);
+  Asked& remember(Client& client, std::string_view id, const Service& service);
+  Asked& remember(const Address& from, const Request& message, const Service& service);
   std::optional<Fault> fault_of(const Request& message) const;
 
   // sessions.cpp: from grant to close
@@ -204,8 +211,7 @@ class Broker {
   Session* find_session(std::uint64_t id) const {
     return sessions_.find(mixed(id), [id](const Session& session) { return session.id == id; });
   }
-  Session& add_session(std::uint64_t id, Seat& seat, Principal& owner, const std::string& client,
-                       const std::string& request);
+  Session& add_session(std::uint64_t id, Seat& seat, Client& client);
   void attach(Session& session, Seat& seat);
   void detach(Session& session);
   void reserve(Session& session, Duration until_lapse);
@@ -245,8 +251,8 @@ class Broker {
   static std::string reasoning_of(const Asked& asked);
   void explain_worker(const Worker& worker, Explained& out) const;
   void explain_service(const Service& service, Explained& out) const;
-  void candidates(const Service& service, const std::vector<std::string>& exclude, Explained& out) const;
-  CandidateRow candidate(const Seat& seat, const std::vector<std::string>& exclude) const;
+  void candidates(const Service& service, std::span<const std::string> exclude, Explained& out) const;
+  CandidateRow candidate(const Seat& seat, std::span<const std::string> exclude) const;
   std::string why_not(const Worker& worker) const;
   Milliseconds left_of(const Worker& worker) const;
   WorkerRow row_of(const Worker& worker) const;
@@ -265,7 +271,10 @@ class Broker {
 
   Options options_;
   std::shared_ptr<const AllowedKeys> keys_;  // none: everybody may do everything
-  Principal everybody_;                      // where there are no keys
+  Pool<Client> client_pool_;
+  Pool<Asked> asked_pool_;
+  Pool<Session> session_pool_;
+  Principal everybody_{asked_pool_, session_pool_};  // where there are no keys
   std::unordered_map<PublicKey, std::unique_ptr<Principal>> principals_;
   std::map<std::uint64_t, Principal*> principals_by_number_;
   std::uint64_t principals_seen_ = 0;
@@ -284,26 +293,25 @@ class Broker {
   bool shutting_down_ = false;
   std::uint64_t last_id_;
   std::uint64_t orders_ = 0;     // seats so far
-  std::uint64_t arrivals_ = 0;   // requests so far
+  std::uint64_t arrivals_ = 0;   // requests that had to wait so far
   std::uint64_t done_ranks_ = 0; // completions so far
   std::uint64_t events_ = 0;
   Chance chance_;
   Actions* out_ = nullptr;  // of the current step
 
   std::unordered_map<std::uint64_t, std::unique_ptr<Worker>> workers_;  // by lease
-  std::map<std::string, Worker*, std::less<>> workers_by_name_;
+  std::map<std::string_view, Worker*> workers_by_name_;                 // the names are theirs
   std::unordered_map<std::uint64_t, Chain<Worker, &Worker::of_peer>> workers_by_peer_;
   std::map<std::string, std::unique_ptr<Service>, std::less<>> services_;
-  Pool<Asked> asked_pool_;
-  Index<Asked> asked_{asked_pool_};  // by owner, client and id
-  std::unordered_map<std::uint64_t, Chain<Asked, &Asked::of_peer>> waiting_by_peer_;
-  Pool<Session> session_pool_;
+  Index<Client> clients_{client_pool_};  // by owner and name
+  Index<Asked> asked_{asked_pool_};      // by client and id
+  std::unordered_map<std::uint64_t, PoolChain<Asked, &Asked::beside>> waiting_by_peer_;
   Index<Session> sessions_{session_pool_};  // by id
-  Chain<Session, &Session::of_all> all_sessions_;
+  PoolChain<Session, &Session::of_all> all_sessions_{session_pool_};
   LateReleases late_releases_;
-  Chain<Asked, &Asked::telling> telling_;
+  Chain<Aside, &Aside::telling> telling_;
   Chain<Worker, &Worker::untelling> untelling_;
-  Chain<Asked, &Asked::ended> ended_;
+  PoolChain<Asked, &Asked::beside> ended_{asked_pool_};
   IndexedHeap<Worker, &Worker::timer_place, Due> worker_timers_;
   IndexedHeap<Asked, &Asked::deadline_place, Due> deadlines_;
   IndexedHeap<Session, &Session::lapse_place, Due> lapses_;

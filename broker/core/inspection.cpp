@@ -112,9 +112,10 @@ void Broker::list_workers(const List& message, const Service* only, Listing& pag
   }
   std::vector<const Worker*> own;
   for (const Worker* worker = principal_->workers.first(); worker; worker = principal_->workers.after(*worker)) {
-    if (worker->name > message.after) own.push_back(worker);
+    if (worker->name.view() > message.after) own.push_back(worker);
   }
-  std::sort(own.begin(), own.end(), [](const Worker* a, const Worker* b) { return a->name < b->name; });
+  std::sort(own.begin(), own.end(),
+            [](const Worker* a, const Worker* b) { return a->name.view() < b->name.view(); });
   for (const Worker* worker : own) {
     if (take(*worker)) return;
   }
@@ -129,7 +130,7 @@ void Broker::list_sessions(const List& message, const Service* only, Listing& pa
   };
   const std::uint64_t last = number_of(message.after);
   const Session* session = all ? all_sessions_.first() : principal_->sessions.first();
-  if (const Session* at = find_session(last); at && (all || at->owner == principal_)) {
+  if (const Session* at = find_session(last); at && (all || at->client->owner == principal_)) {
     session = after(*at);
   } else {
     while (session && session->id <= last) session = after(*session);
@@ -154,10 +155,9 @@ void Broker::list_waiting(const List& message, const Service* only, Listing& pag
       skip -= service->line.size();
       continue;
     }
-    auto it = service->line.find_by_order(skip);
-    skip = 0;
-    for (; it != service->line.end() && !full(page.waiting, message); ++it) {
-      add(page.waiting, row_of(*it->second));
+    Line::Walk walk = service->line.walk(std::exchange(skip, 0));
+    for (const Asked* asked = walk.next(); asked && !full(page.waiting, message); asked = walk.next()) {
+      add(page.waiting, row_of(*asked));
     }
     if (full(page.waiting, message)) break;
   }
@@ -187,7 +187,7 @@ ServiceRow Broker::row_of(const Service& service) const {
                  .waiting = service.line.size(),
                  .granted = service.granted,
                  .refused = service.refused};
-  if (!service.line.empty()) row.oldest_ms = in_ms(now_ - service.line.begin()->second->arrived);
+  if (!service.line.empty()) row.oldest_ms = in_ms(now_ - service.line.first().arrived);
   if (service.chooser.size() == 0) row.expected_ms = in_ms(expected(service, service.line.size()));
   return row;
 }
@@ -215,7 +215,9 @@ WorkerRow Broker::row_of(const Worker& worker) const {
                 .busy_ms = worker.busy,
                 .lease = worker.lease,
                 .by = std::string(worker.owner->name())};
-  for (const std::uint64_t count : worker.refused_tickets) row.tickets_refused += count;
+  if (worker.refused_tickets) {
+    for (const std::uint64_t count : *worker.refused_tickets) row.tickets_refused += count;
+  }
   for (const auto& seat : worker.seats) row.services.push_back(seat->service->name);
   return row;
 }
@@ -223,23 +225,23 @@ WorkerRow Broker::row_of(const Worker& worker) const {
 SessionRow Broker::row_of(const Session& session) const {
   return {.session = session.id,
           .service = session.seat->service->name,
-          .worker = session.worker->name,
-          .client = session.client,
-          .id = session.request,
+          .worker = session.worker()->name,
+          .client = session.client->name,
+          .id = std::string(session.request_id()),
           .state = session.open ? State::open : State::reserved,
           .age_ms = in_ms(now_ - session.granted),
-          .by = std::string(session.owner->name())};
+          .by = std::string(session.client->owner->name())};
 }
 
 WaitingRow Broker::row_of(const Asked& asked) const {
   return {.id = asked.id,
-          .client = asked.client,
+          .client = asked.client->name,
           .service = asked.service->name,
           .priority = asked.priority,
           .position = position(asked),
           .waited_ms = in_ms(now_ - asked.arrived),
-          .left_ms = in_ms(asked.deadline - now_),
-          .by = std::string(asked.owner->name())};
+          .left_ms = in_ms(asked.until - now_),
+          .by = std::string(asked.client->owner->name())};
 }
 
 std::string Broker::why_not(const Worker& worker) const {
@@ -252,16 +254,16 @@ std::string Broker::why_not(const Worker& worker) const {
   return "";
 }
 
-CandidateRow Broker::candidate(const Seat& seat, const std::vector<std::string>& exclude) const {
+CandidateRow Broker::candidate(const Seat& seat, std::span<const std::string> exclude) const {
   const Worker& worker = *seat.worker;
   CandidateRow row{.worker = worker.name, .why = why_not(worker)};
-  if (std::find(exclude.begin(), exclude.end(), worker.name) != exclude.end()) {
+  if (std::find(exclude.begin(), exclude.end(), worker.name.view()) != exclude.end()) {
     row.why = "the request excludes it";
     row.remedy = "ask without exclude";
   } else if (worker.suspect() || worker.probing) {
     row.remedy = "see to the worker; any message of it brings it back";
   } else if (worker.draining) {
-    row.remedy = "pointsman drain --resume " + worker.name;
+    row.remedy = "pointsman drain --resume " + worker.name.str();
   } else if (worker.used >= worker.slots) {
     row.remedy = "wait for a session to end, or start more workers";
   } else if (seat.used >= seat.room) {
@@ -275,7 +277,7 @@ CandidateRow Broker::candidate(const Seat& seat, const std::vector<std::string>&
   return row;
 }
 
-void Broker::candidates(const Service& service, const std::vector<std::string>& exclude, Explained& out) const {
+void Broker::candidates(const Service& service, std::span<const std::string> exclude, Explained& out) const {
   for (const Seat* seat : service.seats) {
     if (out.candidates.size() == candidates_max) break;
     out.candidates.push_back(candidate(*seat, exclude));
@@ -297,15 +299,17 @@ void Broker::on(const Address& from, const Explain& message) {
     explain_request(*found, out);
   } else if (message.session != 0) {
     const Session* found = find_session(message.session);
-    const auto mine = [&](const Session& one) { return one.owner == principal_ || one.worker->owner == principal_; };
+    const auto mine = [&](const Session& one) {
+      return one.client->owner == principal_ || one.worker()->owner == principal_;
+    };
     if (!found || (scope_ != Scope::all && !mine(*found))) {
       return unknown(Code::unknown_session, "session " + std::to_string(message.session) + " is over or not known");
     }
     const Session& session = *found;
     out.subject = "session " + std::to_string(session.id);
-    out.verdict = std::string(session.open ? "open" : "reserved, nobody has come yet") + " at " + session.worker->name +
-                  " for client \"" + session.client + "\", granted " +
-                  std::to_string(in_ms(now_ - session.granted).count()) + " ms ago";
+    out.verdict = std::string(session.open ? "open" : "reserved, nobody has come yet") + " at " +
+                  session.worker()->name.str() + " for client \"" + session.client->name.str() +
+                  "\", granted " + std::to_string(in_ms(now_ - session.granted).count()) + " ms ago";
     if (session.asked) out.because.push_back(reasoning_of(*session.asked));
   } else if (!message.worker.empty()) {
     const auto found = workers_by_name_.find(message.worker);
@@ -342,21 +346,22 @@ std::string Broker::reasoning_of(const Asked& asked) {
 }
 
 void Broker::explain_request(const Asked& asked, Explained& out) {
-  out.subject = "request " + asked.id + " for " + asked.service_name;
+  out.subject = "request " + asked.id.str() + " for " + *asked.service_name;
   switch (asked.stage) {
     case Asked::Stage::waiting: {
       const std::uint64_t at = position(asked);
       out.verdict = "waiting for " + std::to_string(in_ms(now_ - asked.arrived).count()) + " ms, position " +
-                    std::to_string(at) + " of " + std::to_string(asked.service->line.size()) + ", times out in " +
-                    std::to_string(in_ms(asked.deadline - now_).count()) + " ms";
+                    std::to_string(at) + " of " + std::to_string(asked.service->line.size()) +
+                    ", times out in " + std::to_string(in_ms(asked.until - now_).count()) + " ms";
       explain_service(*asked.service, out);
       out.candidates.clear();
-      candidates(*asked.service, asked.exclude, out);
+      candidates(*asked.service, asked.exclude(), out);
       return;
     }
     case Asked::Stage::granted:
-      out.verdict = "granted " + asked.session->worker->name + " as session " + std::to_string(asked.session_id) + " after " +
-                    std::to_string(asked.waited.count()) + " ms";
+      out.verdict = "granted " + asked.session->worker()->name.str() + " as session " +
+                    std::to_string(asked.session_id) + " after " + std::to_string(asked.waited.count()) +
+                    " ms";
       out.because.push_back(reasoning_of(asked));
       return;
     case Asked::Stage::ended:
@@ -368,7 +373,7 @@ void Broker::explain_request(const Asked& asked, Explained& out) {
 }
 
 void Broker::explain_worker(const Worker& worker, Explained& out) const {
-  out.subject = "worker " + worker.name;
+  out.subject = "worker " + worker.name.str();
   const std::string why = why_not(worker);
   out.verdict = why.empty() ? "takes sessions: " + std::to_string(worker.slots - worker.used) + " of " +
                                   plural(worker.slots, "slot") + " free"

@@ -23,11 +23,12 @@ void Broker::tell(Worker& worker) {
   untelling_.erase(worker);
   worker.told_at = now_;
   const std::uint64_t first = worker.assigned - worker.untold.size() + 1;
-  send(worker.address, Assign{.lease = worker.lease,
-                              .first = first,
-                              .sessions = std::exchange(worker.untold, {}),
-                              .applied = worker.applied,
-                              .now_ms = std::chrono::duration_cast<Milliseconds>(now_.time_since_epoch())});
+  send(worker.from.address(),
+       Assign{.lease = worker.lease,
+              .first = first,
+              .sessions = std::exchange(worker.untold, {}),
+              .applied = worker.applied,
+              .now_ms = std::chrono::duration_cast<Milliseconds>(now_.time_since_epoch())});
 }
 
 void Broker::tell_workers(Instant until) {

@@ -29,9 +29,36 @@ std::string rights_of(const Allowance& allowance) { return to_line(allowance); }
 
 }  // namespace
 
-std::uint32_t hash_of(const Principal& owner, std::string_view client, std::string_view id) {
-  const std::hash<std::string_view> of;
-  return mixed(of(id) * 31 + of(client) * 7 + owner.number);
+std::uint32_t hash_of(const Principal& owner, std::string_view client) {
+  return mixed(std::hash<std::string_view>()(client) + owner.number);
+}
+
+std::uint32_t hash_of(const Client& client, std::string_view id) {
+  return mixed(std::hash<std::string_view>()(id) + client.hash);
+}
+
+Client* Broker::find_client(const Principal& owner, std::string_view name) const {
+  return clients_.find(hash_of(owner, name), [&](const Client& client) {
+    return client.name.view() == name && client.owner == &owner;
+  });
+}
+
+// The client, made if need be, for whoever uses it next.
+Client& Broker::need_client(Principal& owner, std::string_view name) {
+  if (Client* known = find_client(owner, name)) return *known;
+  Client& client = client_pool_.make();
+  client.owner = &owner;
+  client.name = Text(name);
+  client.hash = hash_of(owner, name);
+  client.holder = holder_of(name);
+  clients_.insert(client.hash, client);
+  return client;
+}
+
+void Broker::let_go(Client& client) {
+  if (--client.uses > 0) return;
+  clients_.erase(client.hash, client);
+  client_pool_.free(client);
 }
 
 // Who holds this key; nobody if it is not allowed. A lookup; only a key that comes for the first time makes a record.
@@ -42,7 +69,7 @@ Principal* Broker::identify(const PublicKey& key) {
   }
   const Allowance* may = keys_->find(key);
   if (!may || may->standing != Standing::good) return nullptr;
-  auto owned = std::make_unique<Principal>();
+  auto owned = std::make_unique<Principal>(asked_pool_, session_pool_);
   owned->key = key;
   owned->number = ++principals_seen_;
   owned->may = may;
@@ -150,7 +177,7 @@ void Broker::enforce(Principal& who) {
   };
   for (Asked* asked = who.waiting.first(); asked;) {
     Asked* after = who.waiting.after(*asked);
-    if (!asks(asked->service_name)) {
+    if (!asks(*asked->service_name)) {
       refuse_waiting(*asked, may ? Code::not_allowed : Code::unknown_key, why, "use another key");
     }
     asked = after;
@@ -159,7 +186,8 @@ void Broker::enforce(Principal& who) {
     if (asks(session->seat->service->name)) continue;
     if (!session->released) release(*session);
     if (session->asked && session->asked->updates) {
-      send(session->asked->from, Lost{.session = session->id, .id = session->request, .reason = why});
+      send(session->asked->from.address(),
+           Lost{.session = session->id, .id = session->asked->id, .reason = why});
     }
   }
   const bool watches = may && (may->roles.has(Role::client) || may->roles.has(Role::admin));

@@ -12,14 +12,16 @@
 namespace pointsman::broker {
 
 struct Principal {
+  Principal(Pool<Asked>& asked, Pool<Session>& held) : waiting(asked), sessions(held) {}
+
   PublicKey key{};
   std::uint64_t number = 0;  // in order of coming; 0: everybody, where no keys are configured
   const Allowance* may = nullptr;  // within the broker's keys; none: no keys are configured, or barred
   bool barred = false;       // its key is not allowed any more; what it still has is on its way out
   Meter meter;               // of its messages
   Chain<Worker, &Worker::of_owner> workers;
-  Chain<Asked, &Asked::of_owner> waiting;
-  Chain<Session, &Session::of_owner> sessions;
+  PoolChain<Asked, &Asked::of_owner> waiting;
+  PoolChain<Session, &Session::of_owner> sessions;
   std::uint64_t remembered = 0;  // requests in whatever stage, for as long as they are known
   std::uint64_t watchers = 0;
   std::uint64_t refused = 0;

@@ -2,66 +2,107 @@
 
 #pragma once
 
-#include <ext/pb_ds/assoc_container.hpp>
-#include <ext/pb_ds/tree_policy.hpp>
-
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "broker/core/heap.hpp"
+#include "broker/core/line.hpp"
 #include "broker/core/links.hpp"
 #include "broker/core/options.hpp"
 #include "broker/core/policies.hpp"
 #include "broker/core/pool.hpp"
 #include "broker/core/seat.hpp"
+#include "broker/core/text.hpp"
 #include "protocol/machine.hpp"
 #include "protocol/ticket.hpp"
 
 namespace pointsman::broker {
 
 struct Asked;
+struct Aside;
 struct Principal;
+struct Service;
+
+// A day at most.
+using Short = std::chrono::duration<std::uint32_t, std::milli>;
+inline Short in_short(Duration duration) {
+  const auto ms = std::chrono::duration_cast<Milliseconds>(duration).count();
+  return Short(static_cast<std::uint32_t>(std::clamp<std::int64_t>(ms, 0, limits::day_ms)));
+}
+
+// Where an answer goes: an Address, as small as it can be kept.
+class Origin {
+ public:
+  Origin() = default;
+  explicit Origin(const Address& from)
+      : peer_(from.peer), envelope_(from.envelope), door_(from.door), codec_(from.codec) {}
+  std::uint64_t peer() const { return peer_; }
+  Address address() const { return {.door = door_, .codec = codec_, .peer = peer_, .envelope = envelope_}; }
+
+ private:
+  std::uint64_t peer_ = 0;
+  Text envelope_;
+  Door door_ = Door::clients;
+  Codec codec_ = Codec::msgpack;
+};
+
+// A client by the name that it gives, for as long as a request or session is of it: so that its name is kept, and
+// its fingerprint taken, once.
+struct Client {
+  std::uint32_t number = 0;    // in the pool
+  std::uint32_t hash = 0;      // of owner and name
+  Principal* owner = nullptr;  // two keys do not see each other's, whatever their clients are called
+  Text name;
+  std::uint64_t holder = 0;  // the fingerprint, in tickets
+  std::uint64_t uses = 0;    // requests and sessions
+};
 
 // One client on one worker, from grant to close.
 struct Session {
   std::uint64_t id = 0;
   std::uint32_t number = 0;  // in the pool
-  Worker* worker = nullptr;
-  Seat* seat = nullptr;    // the service that it is for
-  Asked* asked = nullptr;  // the request that it answers, while that is remembered
-  std::string client;
-  std::string request;
-  Principal* owner = nullptr;    // whose client it is
-  std::uint64_t assignment = 0;  // its number under the worker's lease; 0: adopted
-  bool open = false;             // false: reserved
-  bool failed = false;           // its client has reported that it could not use it
-  bool released = false;         // its worker is to close it
   Place lapse_place = 0;
+  Seat* seat = nullptr;  // the worker, and the service that it is for
+  Client* client = nullptr;
+  Asked* asked = nullptr;  // the request that it answers; none: `request`, if any, was answered otherwise
+  Text request;
+  std::uint64_t assignment = 0;  // its number under the worker's lease; 0: adopted
   Instant granted;
-  Duration term{0};
-  Instant lapses = never;  // when a reservation that nobody uses ends
-  Link<Session> of_worker;  // in Worker::sessions
-  Link<Session> releasing;  // in Worker::releasing
-  Link<Session> of_all;     // in order of arrival here, for listings
-  Link<Session> of_owner;   // in the same order
+  Short term{0};
+  bool open = false;      // false: reserved
+  bool failed = false;    // its client has reported that it could not use it
+  bool released = false;  // its worker is to close it
+  PoolLink of_worker;     // in Worker::sessions
+  PoolLink releasing;     // in Worker::releasing
+  PoolLink of_all;        // in order of arrival here, for listings
+  PoolLink of_owner;      // in the same order
+
+  Worker* worker() const { return seat ? seat->worker : nullptr; }
+  std::string_view request_id() const;
 };
 
 // How many codes about_ticket().
 constexpr std::size_t ticket_codes =
     static_cast<std::size_t>(Code::used_ticket) - static_cast<std::size_t>(Code::bad_ticket) + 1;
 
+using RefusedByCode = std::array<std::uint64_t, ticket_codes>;  // from bad_ticket on
+
 // A registered worker: its lease and what it holds.
 struct Worker {
-  std::string name;
-  std::string instance;
+  explicit Worker(Pool<Session>& pool) : sessions(pool), releasing(pool) {}
+
+  Text name;
+  Text instance;
   std::uint64_t lease = 0;
-  Address address;
+  Origin from;
   Principal* owner = nullptr;  // whose key it registered with
   Link<Worker> of_owner;
   Link<Worker> of_peer;  // that came by the same connection
@@ -70,7 +111,7 @@ struct Worker {
   std::uint64_t used = 0;  // sessions reserved and open
   std::string endpoint;
   Direct direct = Direct::pointsman;
-  std::string key;
+  Text key;
   Bytes ticket_key;
   Instant registered;
 
@@ -108,75 +149,91 @@ struct Worker {
   std::uint64_t last_done = 0;    // rank of its last completion
   std::uint64_t digest = 0;       // of its sessions
   int differs = 0;                // heartbeats in a row whose figures differed
-  std::array<std::uint64_t, ticket_codes> refused_tickets{};  // by code from bad_ticket on, as it says
-  Chain<Session, &Session::of_worker> sessions;
-  Chain<Session, &Session::releasing> releasing;  // of these, that it has not reported closed though told to
+  std::unique_ptr<RefusedByCode> refused_tickets;  // as it says; none: it refused none
+  PoolChain<Session, &Session::of_worker> sessions;
+  PoolChain<Session, &Session::releasing>
+      releasing;  // of these, that it has not reported closed though told to
 
   bool suspect() const { return silent || unanswered || hung; }
   bool available() const { return !suspect() && !probing && !draining; }
+};
+
+// What only some requests have.
+struct Aside {
+  Asked* asked = nullptr;
+  std::vector<std::string> exclude;  // workers that it does not want
+  // If it wants updates: what it was told of its place in the line.
+  std::uint64_t position = 0;
+  Duration wait{0};
+  Instant tell;         // when to look whether it is worth telling again
+  Link<Aside> telling;  // waiting ones, by `tell`
 };
 
 // A request from when it is asked until its session is over and it is forgotten.
 struct Asked {
   enum class Stage : std::uint8_t { waiting, granted, ended };
 
-  Principal* owner = nullptr;  // with its client and id it is this request's name
-  std::uint32_t number = 0;    // in the pool
-  std::uint32_t hash = 0;      // of its name
-  std::string client;
-  std::string id;
-  Address from;
-  bool updates = false;
+  std::uint32_t number = 0;  // in the pool
+  std::uint32_t hash = 0;    // of client and id
+  Client* client = nullptr;  // with the id it is this request's name
+  Text id;
+  Origin from;
   Stage stage = Stage::waiting;
-  Code ending = Code::ended;  // how it ended
+  bool updates = false;
   bool released = false;      // its session is not wanted any more
-  Service* service = nullptr; // while it waits
-  std::string service_name;
-  std::uint64_t priority = 0;
-  Duration term{0};
-  std::vector<std::string> exclude;
+  bool adopted = false;       // its worker held the session before this broker knew
+  Code ending = Code::ended;  // how it ended
+  Policy policy = Policy::weighted_round_robin;  // by which its worker was chosen
+  std::uint8_t priority = 0;
+  Short term{0};
+  std::shared_ptr<const std::string> service_name;
   Instant arrived;
-  Instant deadline;
+  std::unique_ptr<Aside> aside;
+
+  // While it waits.
+  Service* service = nullptr;
+  std::uint64_t arrival = 0;     // its number among those that had to wait
+  std::uint32_t line_place = 0;  // in its row of the line
   Place deadline_place = 0;
-  std::pair<std::int64_t, std::uint64_t> key;  // in the queue
-  Session* session = nullptr;                  // while granted
+  PoolLink of_owner;  // with others of its key
+
+  // When it was granted. What an answer says that is not the session's; the ticket is sealed anew for a repetition.
+  Session* session = nullptr;  // until that is over
   std::uint64_t session_id = 0;
-  // Of the answer, what is not the session's; the ticket is sealed anew for a repetition.
-  Milliseconds term_told{0};
-  Milliseconds waited{0};
-  Policy policy = Policy::weighted_round_robin;
-  bool adopted = false;          // its worker held the session before this broker knew
-  std::size_t candidates = 0;    // with a free slot, when its worker was chosen; 0: none was
-  std::uint64_t told_position = 0;
-  Duration told_wait{0};
-  Instant tell;          // when to look whether its position is worth telling again
-  Link<Asked> telling;   // waiting requests that want updates, by `tell`
-  Instant forget;
-  Link<Asked> ended;     // ended ones, by `forget`
-  Link<Asked> of_peer;   // waiting ones of one connection
-  Link<Asked> of_owner;  // waiting ones of one key
+  std::uint32_t candidates = 0;  // with a free slot, when its worker was chosen; 0: none was
+  Short term_told{0};
+  Short waited{0};
+
+  // While it waits, its deadline, and others of its connection; when it has ended, when it is forgotten, and all that
+  // ended.
+  Instant until;
+  PoolLink beside;
+
+  std::span<const std::string> exclude() const {
+    return aside ? aside->exclude : std::span<const std::string>();
+  }
 };
 
-// What names a request: two keys do not see each other's, whatever their clients are called.
-std::uint32_t hash_of(const Principal& owner, std::string_view client, std::string_view id);
+std::uint32_t hash_of(const Principal& owner, std::string_view client);
+std::uint32_t hash_of(const Client& client, std::string_view id);
 
-// A waiting line: priority is worth a fixed head start, so a key never changes and the order needs no aging.
-// An order-statistics tree (GNU pb_ds) tells positions in O(log n).
-using Line = __gnu_pbds::tree<std::pair<std::int64_t, std::uint64_t>, Asked*,
-                              std::less<std::pair<std::int64_t, std::uint64_t>>, __gnu_pbds::rb_tree_tag,
-                              __gnu_pbds::tree_order_statistics_node_update>;
+inline std::string_view Session::request_id() const { return asked ? asked->id : request; }
 
 struct Service {
-  Service(std::string service, const ServiceSettings& set, std::uint64_t seed)
-      : name(std::move(service)), fingerprint(service_of(name)), settings(set), chooser(set.policy, seed) {}
+  Service(const std::string& service, const ServiceSettings& set, std::uint64_t seed)
+      : shared_name(std::make_shared<const std::string>(service)),
+        fingerprint(service_of(name)),
+        settings(set),
+        chooser(set.policy, seed) {}
 
-  std::string name;
+  std::shared_ptr<const std::string> shared_name;  // requests bear it longer
+  const std::string& name = *shared_name;
   std::uint64_t fingerprint;  // in tickets
   ServiceSettings settings;
   bool kept = false;  // configured by name: stays when nobody offers it
   Chooser chooser;    // the free seats
   std::vector<Seat*> seats;  // all seats, in order of registration
-  Line line;
+  Line line{settings.aging};
   std::uint64_t excluding = 0;  // waiting requests that exclude workers
   std::uint64_t slots = 0;      // of the seats whose worker is available
   std::uint64_t used = 0;

@@ -24,32 +24,41 @@ constexpr std::uint64_t hopeless_samples = 10;
 }  // namespace
 
 Asked* Broker::find_request(const Principal& owner, std::string_view client, std::string_view id) const {
-  return asked_.find(hash_of(owner, client, id), [&](const Asked& asked) {
-    return asked.id == id && asked.client == client && asked.owner == &owner;
-  });
+  const Client* known = find_client(owner, client);
+  if (!known) return nullptr;
+  return asked_.find(hash_of(*known, id),
+                     [&](const Asked& asked) { return asked.client == known && asked.id.view() == id; });
 }
 
-Asked& Broker::remember(Principal& owner, std::string_view client, std::string_view id) {
+Asked& Broker::remember(Client& client, std::string_view id, const Service& service) {
   Asked& asked = asked_pool_.make();
-  asked.owner = &owner;
-  asked.client = client;
-  asked.id = id;
+  asked.client = &client;
+  ++client.uses;
+  asked.id = Text(id);
+  asked.service_name = service.shared_name;
   asked.arrived = now_;
-  asked.hash = hash_of(owner, client, id);
+  asked.hash = hash_of(client, id);
   asked_.insert(asked.hash, asked);
-  ++owner.remembered;
+  ++client.owner->remembered;
   return asked;
 }
 
-Asked& Broker::remember(const Address& from, const Request& message) {
-  Asked& asked = remember(*principal_, message.client, message.id);
-  asked.from = from;
+Asked& Broker::remember(const Address& from, const Request& message, const Service& service) {
+  Asked& asked = remember(need_client(*principal_, message.client), message.id, service);
+  asked.from = Origin(from);
   asked.updates = message.updates;
-  asked.service_name = message.service;
-  asked.priority = message.priority;
-  asked.term = message.term_ms.count() == 0 ? options_.session_term : Duration(message.term_ms);
-  asked.exclude = message.exclude;
+  asked.priority = static_cast<std::uint8_t>(message.priority);
+  asked.term = in_short(message.term_ms.count() == 0 ? options_.session_term : Duration(message.term_ms));
+  if (!message.exclude.empty()) aside(asked).exclude = message.exclude;
   return asked;
+}
+
+Aside& Broker::aside(Asked& asked) {
+  if (!asked.aside) {
+    asked.aside = std::make_unique<Aside>();
+    asked.aside->asked = &asked;
+  }
+  return *asked.aside;
 }
 
 Service* Broker::find_service(const std::string& name) {
@@ -102,7 +111,8 @@ void Broker::on(const Address& from, const Request& message) {
   // Free slots are for those who wait already, unless they exclude what is free.
   if (service && (!behind_ || service->line.empty())) {
     const std::size_t free = service->chooser.size();
-    if (Seat* seat = choose(*service, message.exclude)) return grant(remember(from, message), *seat, free);
+    Seat* seat = choose(*service, message.exclude);
+    if (seat) return grant(remember(from, message, *service), *seat, free);
   }
   if (message.wait_ms.count() == 0) {
     return no(Code::no_worker, "no slot of \"" + message.service + "\" is free, and the request does not wait",
@@ -137,9 +147,9 @@ void Broker::on(const Address& from, const Request& message) {
                 "wait longer, or start more workers", retry_hint(*service));
     }
   }
-  Asked& asked = remember(from, message);
+  Asked& asked = remember(from, message, *service);
   asked.service = service;
-  asked.deadline = now_ + message.wait_ms;
+  asked.until = now_ + message.wait_ms;
   enqueue(asked);
 }
 
@@ -162,16 +172,18 @@ void Broker::repeat(const Address& from, Asked& asked, const Request& message) {
   count(Count::requests_repeated);
   switch (asked.stage) {
     case Asked::Stage::waiting:
-      unqueue(asked);
-      asked.from = from;
+      // It keeps its place.
+      leave_peer(asked);
+      asked.from = Origin(from);
+      join_peer(asked);
       asked.updates = message.updates;
-      asked.deadline = now_ + message.wait_ms;
-      if (message.wait_ms.count() == 0) {
-        asked.deadline = now_ + Duration(1);  // it times out with the next step
-      }
-      return enqueue(asked);
+      // Without a wait it times out with the next step.
+      asked.until = now_ + std::max(Duration(1), Duration(message.wait_ms));
+      deadlines_.reorder(asked, deadline_of(asked));
+      stop_telling(asked);
+      return tell(asked, true);
     case Asked::Stage::granted:
-      asked.from = from;
+      asked.from = Origin(from);
       asked.updates = message.updates;
       return send_grant(asked);
     case Asked::Stage::ended:
@@ -188,7 +200,7 @@ void Broker::report_failed(const Request& message) {
   Session& session = *found;
   session.failed = true;
   count(Count::sessions_failed);
-  Worker& worker = *session.worker;
+  Worker& worker = *session.worker();
   release(session);
   worker.probing = true;
   doubt(worker);
@@ -197,34 +209,36 @@ void Broker::report_failed(const Request& message) {
 
 void Broker::enqueue(Asked& asked) {
   Service& service = *asked.service;
-  const bool first = asked.key.second == 0;
-  if (first) {
-    const auto head_start = static_cast<std::int64_t>(asked.priority) * service.settings.aging.count();
-    asked.key = {asked.arrived.time_since_epoch().count() - head_start, ++arrivals_};
-  }
-  service.line.insert({asked.key, &asked});
-  service.excluding += !asked.exclude.empty();
+  asked.arrival = ++arrivals_;
+  service.line.append(asked);
+  service.excluding += !asked.exclude().empty();
   deadlines_.insert(asked, deadline_of(asked));
-  waiting_by_peer_[asked.from.peer].append(asked);
-  asked.owner->waiting.append(asked);
+  join_peer(asked);
+  asked.client->owner->waiting.append(asked);
   ++waiting_;
-  if (first) {
-    emit(Happening::queued, {.service = service.name, .client = asked.client, .id = asked.id,
-                             .asker = asked.owner});
-  }
+  emit(Happening::queued,
+       {.service = service.name, .client = asked.client->name, .id = asked.id, .asker = asked.client->owner});
   tell(asked, true);
+}
+
+void Broker::join_peer(Asked& asked) {
+  waiting_by_peer_.try_emplace(asked.from.peer(), asked_pool_).first->second.append(asked);
+}
+
+void Broker::leave_peer(Asked& asked) {
+  const auto peers = waiting_by_peer_.find(asked.from.peer());
+  peers->second.erase(asked);
+  if (peers->second.empty()) waiting_by_peer_.erase(peers);
 }
 
 void Broker::unqueue(Asked& asked) {
   Service& service = *asked.service;
-  service.line.erase(asked.key);
-  service.excluding -= !asked.exclude.empty();
+  service.line.erase(asked);
+  service.excluding -= !asked.exclude().empty();
   deadlines_.erase(asked);
-  const auto peers = waiting_by_peer_.find(asked.from.peer);
-  peers->second.erase(asked);
-  if (peers->second.empty()) waiting_by_peer_.erase(peers);
-  asked.owner->waiting.erase(asked);
-  if (telling_.contains(asked)) telling_.erase(asked);
+  leave_peer(asked);
+  asked.client->owner->waiting.erase(asked);
+  stop_telling(asked);
   --waiting_;
 }
 
@@ -239,11 +253,14 @@ void Broker::match(const Worker& worker) {
   std::array<bool, limits::services> done{};
   for (;;) {
     std::size_t next = worker.seats.size();
+    Line::Turn earliest;
     for (std::size_t i = 0; i < worker.seats.size(); ++i) {
-      if (done[i] || worker.seats[i]->service->line.empty()) continue;
-      if (next == worker.seats.size() ||
-          worker.seats[i]->service->line.begin()->first < worker.seats[next]->service->line.begin()->first) {
+      const Line& line = worker.seats[i]->service->line;
+      if (done[i] || line.empty()) continue;
+      const Line::Turn turn = line.turn_of(line.first());
+      if (next == worker.seats.size() || turn < earliest) {
         next = i;
+        earliest = turn;
       }
     }
     if (next == worker.seats.size()) return;
@@ -264,9 +281,10 @@ bool Broker::match_first(Service& service) {
 
 Asked* Broker::next_for(Service& service, Seat*& seat) {
   int passed = 0;
-  for (const auto& entry : service.line) {
-    seat = choose(service, entry.second->exclude);
-    if (seat) return entry.second;
+  Line::Walk walk = service.line.walk();
+  for (Asked* asked = walk.next(); asked; asked = walk.next()) {
+    seat = choose(service, asked->exclude());
+    if (seat) return asked;
     if (behind_ || ++passed == pass_over_max) break;
   }
   return nullptr;
@@ -274,7 +292,7 @@ Asked* Broker::next_for(Service& service, Seat*& seat) {
 
 // The policy's choice; never a worker whose lease has run out, though it may not have been come to yet. None also if it
 // were one such after the other.
-Seat* Broker::choose(Service& service, const std::vector<std::string>& exclude) {
+Seat* Broker::choose(Service& service, std::span<const std::string> exclude) {
   Seat* seat = service.chooser.choose(exclude);
   for (std::size_t seen = 0; behind_ && seat && due_of(*seat->worker) <= now_ - forgiven_; ++seen) {
     if (seen == sweep_max) return nullptr;
@@ -288,7 +306,7 @@ void Broker::grant(Asked& asked, Seat& seat, std::size_t candidates) {
   Service& service = *seat.service;
   Worker& worker = *seat.worker;
   MUST(worker.available() && worker.used < worker.slots && seat.used < seat.room);
-  Session& session = add_session(next_id(), seat, *asked.owner, asked.client, asked.id);
+  Session& session = add_session(next_id(), seat, *asked.client);
   session.term = asked.term;
   session.assignment = ++worker.assigned;
   worker.assigned_at = now_;
@@ -299,29 +317,35 @@ void Broker::grant(Asked& asked, Seat& seat, std::size_t candidates) {
   count(Count::granted);
 
   bind(asked, session);
-  asked.candidates = candidates;
+  asked.candidates = static_cast<std::uint32_t>(candidates);
   announce(worker, {.session = session.id,
                     .service = service.name,
-                    .client = asked.client,
+                    .client = asked.client->name,
                     .id = asked.id,
-                    .key = bytes_of(asked.owner->key),
+                    .key = bytes_of(asked.client->owner->key),
                     .ttl_ms = in_ms(options_.ticket_ttl),
-                    .term_ms = in_ms(asked.term)});
+                    .term_ms = asked.term});
   refresh(worker);
   send_grant(asked);
-  emit(Happening::granted, {.service = service.name, .worker = worker.name, .client = asked.client, .id = asked.id,
-                            .session = session.id, .asker = asked.owner, .offerer = worker.owner});
+  emit(Happening::granted, {.service = service.name,
+                            .worker = worker.name,
+                            .client = asked.client->name,
+                            .id = asked.id,
+                            .session = session.id,
+                            .asker = asked.client->owner,
+                            .offerer = worker.owner});
 }
 
 // From now on the session is the request's answer.
 void Broker::bind(Asked& asked, Session& session) {
   session.asked = &asked;
+  session.request = {};
   asked.stage = Asked::Stage::granted;
   asked.service = nullptr;
   asked.session = &session;
   asked.session_id = session.id;
-  asked.term_told = in_ms(session.term);
-  asked.waited = in_ms(now_ - asked.arrived);
+  asked.term_told = session.term;
+  asked.waited = in_short(now_ - asked.arrived);
   asked.policy = session.seat->service->settings.policy;
 }
 
@@ -329,17 +353,17 @@ void Broker::bind(Asked& asked, Session& session) {
 // over still says so: the worker then tells the client, which asks anew.
 void Broker::send_grant(Asked& asked) {
   const Session& session = *asked.session;
-  const Worker& worker = *session.worker;
+  const Worker& worker = *session.worker();
   const Ticket ticket{.epoch = options_.epoch,
                       .session = session.id,
                       .lease = worker.lease,
-                      .holder = holder_of(asked.client),
+                      .holder = asked.client->holder,
                       .service = session.seat->service->fingerprint,
                       .issued_ms = in_ms(session.granted.time_since_epoch()),
                       .ttl_ms = in_ms(options_.ticket_ttl),
-                      .term_ms = in_ms(session.term),
-                      .key = asked.owner->key};
-  send(asked.from,
+                      .term_ms = session.term,
+                      .key = asked.client->owner->key};
+  send(asked.from.address(),
        Granted{.id = asked.id,
                .session = session.id,
                .service = session.seat->service->name,
@@ -358,9 +382,12 @@ void Broker::refuse_waiting(Asked& asked, Code code, std::string reason, std::st
   Service& service = *asked.service;
   unqueue(asked);
   ++service.refused;
-  emit(Happening::refused, {.service = service.name, .client = asked.client, .id = asked.id,
-                            .detail = word(code), .asker = asked.owner});
-  refuse(asked.from, Request::op, code,
+  emit(Happening::refused, {.service = service.name,
+                            .client = asked.client->name,
+                            .id = asked.id,
+                            .detail = word(code),
+                            .asker = asked.client->owner});
+  refuse(asked.from.address(), Request::op, code,
          reason + " (" + std::to_string(in_ms(now_ - asked.arrived).count()) + " ms, " +
              std::to_string(service.seats.size()) + " workers, " + std::to_string(service.slots) + " slots)",
          std::move(remedy), {.id = asked.id, .retry_ms = retry_hint(service)});
@@ -391,9 +418,7 @@ void Broker::on(const Address& from, const Cancel& message) {
   send(from, Cancelled{.id = message.id, .session = session});
 }
 
-std::uint64_t Broker::position(const Asked& asked) const {
-  return asked.service->line.order_of_key(asked.key) + 1;
-}
+std::uint64_t Broker::position(const Asked& asked) const { return asked.service->line.order_of(asked) + 1; }
 
 // The time until `ahead` + 1 sessions have ended, by the mean of the last ones (M/M/c: (ahead + 1) S / c).
 Duration Broker::expected(const Service& service, std::uint64_t ahead) const {
@@ -410,28 +435,33 @@ Milliseconds Broker::retry_hint(const Service& service) {
 }
 
 void Broker::tell(Asked& asked, bool first) {
-  Service& service = *asked.service;
+  if (!asked.updates) return;
+  const Service& service = *asked.service;
   const std::uint64_t at = position(asked);
   const Duration wait = expected(service, at - 1);
-  if (!asked.updates) return;
   // Worth telling: the position changed, or the estimate by more than a fifth.
-  if (first || at != asked.told_position || std::abs((wait - asked.told_wait).count()) * 5 > asked.told_wait.count()) {
-    asked.told_position = at;
-    asked.told_wait = wait;
-    send(asked.from, Queued{.id = asked.id,
-                            .position = at,
-                            .expected_ms = in_ms(wait),
-                            .estimated = service.slots > 0 && service.sessions_done > 0});
+  Aside& told = aside(asked);
+  if (first || at != told.position || std::abs((wait - told.wait).count()) * 5 > told.wait.count()) {
+    told.position = at;
+    told.wait = wait;
+    send(asked.from.address(), Queued{.id = asked.id,
+                                      .position = at,
+                                      .expected_ms = in_ms(wait),
+                                      .estimated = service.slots > 0 && service.sessions_done > 0});
   }
-  asked.tell = now_ + tell_interval;
-  telling_.append(asked);
+  told.tell = now_ + tell_interval;
+  telling_.append(told);
+}
+
+void Broker::stop_telling(Asked& asked) {
+  if (asked.aside && telling_.contains(*asked.aside)) telling_.erase(*asked.aside);
 }
 
 void Broker::tell_due() {
   for (int i = 0; i < tell_batch && !telling_.empty() && telling_.first()->tell <= now_; ++i) {
-    Asked& asked = *telling_.first();
-    telling_.erase(asked);
-    tell(asked, false);
+    Aside& next = *telling_.first();
+    telling_.erase(next);
+    tell(*next.asked, false);
   }
 }
 
@@ -441,7 +471,7 @@ void Broker::end(Asked& asked, Code how) {
   asked.ending = how;
   asked.session = nullptr;
   asked.service = nullptr;
-  asked.forget = now_ + options_.remember;
+  asked.until = now_ + options_.remember;
   if (ended_.size() >= options_.remembered_max && ended_.first()) forget(*ended_.first());
   if (options_.remembered_max == 0) return forget(asked);
   ended_.append(asked);
@@ -449,12 +479,13 @@ void Broker::end(Asked& asked, Code how) {
 
 void Broker::forget_due() {
   late_releases_.forget(now_);
-  while (!ended_.empty() && ended_.first()->forget <= now_) forget(*ended_.first());
+  while (!ended_.empty() && ended_.first()->until <= now_) forget(*ended_.first());
 }
 
 void Broker::forget(Asked& asked) {
   if (ended_.contains(asked)) ended_.erase(asked);
-  --asked.owner->remembered;
+  --asked.client->owner->remembered;
+  let_go(*asked.client);
   asked_.erase(asked.hash, asked);
   asked_pool_.free(asked);
 }

@@ -13,25 +13,22 @@ constexpr Duration lapse_grace{std::chrono::seconds(1)};
 
 }  // namespace
 
-Session& Broker::add_session(std::uint64_t id, Seat& seat, Principal& owner, const std::string& client,
-                             const std::string& request) {
+Session& Broker::add_session(std::uint64_t id, Seat& seat, Client& client) {
   Session& session = session_pool_.make();
   session.id = id;
   sessions_.insert(mixed(id), session);
-  session.owner = &owner;
-  session.client = client;
-  session.request = request;
+  session.client = &client;
+  ++client.uses;
   session.granted = now_;
-  session.term = options_.session_term;
+  session.term = in_short(options_.session_term);
   all_sessions_.append(session);
-  owner.sessions.append(session);
+  client.owner->sessions.append(session);
   attach(session, seat);
   return session;
 }
 
 void Broker::attach(Session& session, Seat& seat) {
   Worker& worker = *seat.worker;
-  session.worker = &worker;
   session.seat = &seat;
   worker.sessions.append(session);
   ++worker.used;
@@ -41,21 +38,20 @@ void Broker::attach(Session& session, Seat& seat) {
 }
 
 void Broker::detach(Session& session) {
-  Worker& worker = *session.worker;
+  Worker& worker = *session.worker();
   if (worker.releasing.contains(session)) worker.releasing.erase(session);
   worker.sessions.erase(session);
   --worker.used;
   worker.digest ^= digest_of(session.id);
   --session.seat->used;
   --session.seat->service->used;
-  session.worker = nullptr;
   session.seat = nullptr;
 }
 
 // Tells the worker that nobody wants the session any more: with every heartbeat again, until it has closed it. Whoever
 // released it was answered already.
 void Broker::release(Session& session) {
-  Worker& worker = *session.worker;
+  Worker& worker = *session.worker();
   session.released = true;
   if (session.asked) session.asked->released = true;
   if (!worker.releasing.contains(session)) worker.releasing.append(session);
@@ -70,17 +66,20 @@ void Broker::release_again(Worker& worker) {
 
 void Broker::reserve(Session& session, Duration until_lapse) {
   session.open = false;
-  session.lapses = now_ + until_lapse + 2 * session.worker->heartbeat + lapse_grace;
-  lapses_.insert(session, lapse_of(session));
+  const Instant lapses = now_ + until_lapse + 2 * session.worker()->heartbeat + lapse_grace;
+  lapses_.insert(session, {lapses, session.id});
 }
 
 void Broker::open(Session& session) {
   if (session.open) return;
   session.open = true;
   lapses_.erase(session);
-  emit(Happening::opened, {.service = session.seat->service->name, .worker = session.worker->name,
-                           .client = session.client, .session = session.id, .asker = session.owner,
-                           .offerer = session.worker->owner});
+  emit(Happening::opened, {.service = session.seat->service->name,
+                           .worker = session.worker()->name,
+                           .client = session.client->name,
+                           .session = session.id,
+                           .asker = session.client->owner,
+                           .offerer = session.worker()->owner});
 }
 
 // Takes a session off the books and frees its slot. The caller refreshes the worker and matches those who wait.
@@ -92,12 +91,18 @@ void Broker::close(Session& session, Ending ending, const std::string& detail) {
     service.mean_session += (took - service.mean_session) * share;
   }
   ++closed_[static_cast<std::size_t>(ending)];
-  emit(Happening::closed, {.service = service.name, .worker = session.worker->name, .client = session.client,
-                           .id = session.request, .session = session.id, .detail = word(ending),
-                           .asker = session.owner, .offerer = session.worker->owner});
+  emit(Happening::closed, {.service = service.name,
+                           .worker = session.worker()->name,
+                           .client = session.client->name,
+                           .id = session.request_id(),
+                           .session = session.id,
+                           .detail = word(ending),
+                           .asker = session.client->owner,
+                           .offerer = session.worker()->owner});
   if (Asked* asked = session.asked) {
     if (ending == Ending::lost && asked->updates) {
-      send(asked->from, Lost{.session = session.id, .id = asked->id, .reason = detail.substr(0, limits::text)});
+      send(asked->from.address(),
+           Lost{.session = session.id, .id = asked->id, .reason = detail.substr(0, limits::text)});
     }
   }
   detach(session);
@@ -109,15 +114,16 @@ void Broker::drop(Session& session) {
   if (lapses_.contains(session)) lapses_.erase(session);
   if (session.asked) end(*session.asked, Code::ended);
   all_sessions_.erase(session);
-  session.owner->sessions.erase(session);
+  session.client->owner->sessions.erase(session);
+  let_go(*session.client);
   sessions_.erase(mixed(session.id), session);
   session_pool_.free(session);
 }
 
 void Broker::lapse_due() {
-  while (!lapses_.empty() && lapses_.first().lapses <= now_) {
+  while (!lapses_.empty() && lapses_.first_key().at <= now_) {
     Session& session = lapses_.first();
-    Worker& worker = *session.worker;
+    Worker& worker = *session.worker();
     count(Count::reservations_lapsed);
     close(session, Ending::unused);
     refresh(worker);
@@ -159,9 +165,9 @@ void Broker::on(const Address& from, const Renew& message) {
     return refuse(from, Renew::op, Code::not_yours, "the session belongs to another client",
                   "give the client name of its request", {.session = message.session});
   }
-  if (message.term_ms.count() > 0) session.term = message.term_ms;
-  const auto term = std::chrono::duration_cast<Milliseconds>(session.term);
-  send(*session.worker, Renew{.session = session.id, .term_ms = term});
+  if (message.term_ms.count() > 0) session.term = in_short(message.term_ms);
+  const Milliseconds term = session.term;
+  send(*session.worker(), Renew{.session = session.id, .term_ms = term});
   send(from, Renewed{.session = session.id, .term_ms = term});
 }
 
@@ -182,7 +188,7 @@ void Broker::on(const Address& from, const Report& message) {
     }
     worker->applied = at;
     Session* session = find_session(event.session);
-    if (!session || session->worker != worker) {
+    if (!session || session->worker() != worker) {
       // Closed: it had lapsed before. Opened: the worker's word counts, but only it knows what it opened.
       unknown = unknown || !event.closed;
       continue;
@@ -236,15 +242,15 @@ void Broker::adopt(Worker& worker, const Held& held) {
   const auto seat = std::find_if(worker.seats.begin(), worker.seats.end(),
                                  [&](const auto& s) { return s->service->name == held.service; });
   Session* known = find_session(held.session);
-  if (known && known->worker && known->worker != &worker) return;
+  if (known && known->worker() && known->worker() != &worker) return;
   if (seat == worker.seats.end()) {
     // It no longer offers the service; the session is direct and lives on without our account.
-    if (known && !known->worker) drop(*known);
+    if (known && !known->worker()) drop(*known);
     return;
   }
   if (known) {
     Session& session = *known;
-    if (!session.worker) attach(session, **seat);
+    if (!session.worker()) attach(session, **seat);
     session.assignment = 0;
     if (held.open) open(session);
     if (session.released) release(session);
@@ -253,7 +259,8 @@ void Broker::adopt(Worker& worker, const Held& held) {
   if (sessions_.size() >= options_.sessions_max) return;
   count(Count::adopted_sessions);
   Principal& owner = owner_of(held);
-  Session& session = add_session(held.session, **seat, owner, held.client, held.id);
+  Session& session = add_session(held.session, **seat, need_client(owner, held.client));
+  session.request = Text(held.id);
   reserve(session, options_.ticket_ttl);
   if (held.open) open(session);
   if (owner.barred && !held.key.data.empty()) {
@@ -268,10 +275,9 @@ void Broker::adopt(Worker& worker, const Held& held) {
 // The request that an adopted session answers gets the same answer when it is repeated; if it came before its
 // worker did and waits, this is the answer. So nothing is counted twice.
 void Broker::adopt_request(Session& session) {
-  Asked* known = find_request(*session.owner, session.client, session.request);
+  Asked* known = find_request(*session.client->owner, session.client->name, session.request);
   if (!known) {
-    Asked& asked = remember(*session.owner, session.client, session.request);
-    asked.service_name = session.seat->service->name;
+    Asked& asked = remember(*session.client, session.request, *session.seat->service);
     asked.adopted = true;
     bind(asked, session);
   } else if (known->stage == Asked::Stage::waiting && known->service == session.seat->service) {

@@ -54,7 +54,7 @@ std::optional<Fault> Broker::fault_of(const Register& message) const {
     }
   } else if (holder->second->owner != principal_) {
     return Fault{Code::name_taken, "worker \"" + message.worker + "\" is registered with another key"};
-  } else if (holder->second->instance != message.instance && !holder->second->suspect()) {
+  } else if (holder->second->instance.view() != message.instance && !holder->second->suspect()) {
     return Fault{Code::name_taken, "worker \"" + message.worker + "\" is alive as another instance"};
   }
   std::size_t fresh = 0;
@@ -89,26 +89,26 @@ void Broker::on(const Address& from, const Register& message) {
     if (fault->code == Code::over_quota || fault->code == Code::overloaded) more.retry_ms = Milliseconds(1000);
     return refuse(from, Register::op, fault->code, fault->reason, remedy, std::move(more));
   }
-  decltype(Worker::refused_tickets) refused_tickets{};
+  std::unique_ptr<RefusedByCode> refused_tickets;
   if (const auto old = workers_by_name_.find(message.worker); old != workers_by_name_.end()) {
-    const bool same = old->second->instance == message.instance;
-    if (same) refused_tickets = old->second->refused_tickets;
+    const bool same = old->second->instance.view() == message.instance;
+    if (same) refused_tickets = std::move(old->second->refused_tickets);
     strike_off(*old->second, Happening::left, same ? "registered anew" : "replaced by another instance",
                same ? &message : nullptr);
   }
-  auto owned = std::make_unique<Worker>();
+  auto owned = std::make_unique<Worker>(session_pool_);
   Worker& worker = *owned;
-  worker.name = message.worker;
-  worker.instance = message.instance;
+  worker.name = Text(message.worker);
+  worker.instance = Text(message.instance);
   worker.lease = next_id();
-  worker.address = from;
+  worker.from = Origin(from);
   worker.owner = principal_;
   principal_->workers.append(worker);
-  worker.refused_tickets = refused_tickets;
+  worker.refused_tickets = std::move(refused_tickets);
   worker.slots = message.slots;
   worker.endpoint = message.endpoint;
   worker.direct = message.direct;
-  worker.key = message.key;
+  worker.key = Text(message.key);
   worker.ticket_key = ticket_key(options_.master, worker.lease);
   worker.registered = now_;
   worker.completed = message.completed;
@@ -239,17 +239,17 @@ Worker* Broker::under_lease(const Address& from, std::uint64_t lease, std::strin
 
 // Many workers may come by one connection.
 void Broker::leave_peer(Worker& worker) {
-  const auto found = workers_by_peer_.find(worker.address.peer);
+  const auto found = workers_by_peer_.find(worker.from.peer());
   found->second.erase(worker);
   if (found->second.empty()) workers_by_peer_.erase(found);
 }
 
 void Broker::move_peer(Worker& worker, const Address& from) {
-  if (worker.address.peer != from.peer) {
+  if (worker.from.peer() != from.peer) {
     leave_peer(worker);
     workers_by_peer_[from.peer].append(worker);
   }
-  worker.address = from;
+  worker.from = Origin(from);
 }
 
 // Any message renews. The timer in the heap is left alone: it finds out when it comes up. But one that was silent may
@@ -422,7 +422,8 @@ void Broker::note_refused(Worker& worker, const std::vector<RefusedTickets>& ref
   for (const RefusedTickets& row : refused) {
     if (!about_ticket(row.code)) continue;
     const auto place = static_cast<std::size_t>(row.code);
-    std::uint64_t& known = worker.refused_tickets[place - static_cast<std::size_t>(Code::bad_ticket)];
+    if (!worker.refused_tickets) worker.refused_tickets = std::make_unique<RefusedByCode>();
+    std::uint64_t& known = (*worker.refused_tickets)[place - static_cast<std::size_t>(Code::bad_ticket)];
     if (row.count <= known) continue;
     const std::uint64_t more = row.count - std::exchange(known, row.count);
     refused_tickets_[place] += more;
@@ -454,7 +455,7 @@ void Broker::on(const Address& from, const Drain& message) {
                   "see: pointsman ls workers");
   }
   Worker& worker = *found->second;
-  if (!message.instance.empty() && message.instance != worker.instance) {
+  if (!message.instance.empty() && message.instance != worker.instance.view()) {
     return refuse(from, Drain::op, Code::unknown_worker,
                   "worker \"" + message.worker + "\" is registered as another instance", "see: pointsman ls workers");
   }

@@ -62,9 +62,9 @@ Fleet::Fleet(const FleetOptions& options) : options_(options), broker_(options_o
 }
 
 // What the broker says is done away with by the next step, as a shell does it.
-void Fleet::step(broker::Event event) {
+void Fleet::step(const broker::Event& event) {
   out_.clear();
-  broker_.step(now_ += tick, std::move(event), out_);
+  broker_.step(now_ += tick, event, out_);
   for (const broker::Action& action : out_) {
     if (const auto* assign = std::get_if<Assign>(&std::get<Send>(action).message)) {
       told_.emplace_back(assign->lease, assign->sessions.front().session);
@@ -179,8 +179,8 @@ double Fleet::churn(std::size_t hand_offs) {
     const std::uint64_t before = granted_;
     const auto begun = std::chrono::steady_clock::now();
     for (std::size_t i = 0; i < batch; ++i) {
-      step(std::move(closings[i]));
-      step(std::move(requests[i]));
+      step(closings[i]);
+      step(requests[i]);
     }
     took += seconds(std::chrono::steady_clock::now() - begun);
     take_note();
@@ -198,15 +198,14 @@ Received Fleet::cancel(std::uint64_t asked) {
 
 double Fleet::enter_and_cancel(std::size_t count) {
   std::vector<broker::Event> requests, cancels;
-  // Of the waiting ones every other, from the oldest on.
   for (std::size_t i = 0; i < count; ++i) {
-    cancels.emplace_back(cancel(cancelled_ += 2));
     requests.emplace_back(request("elsewhere"));
+    cancels.emplace_back(cancel(asked_ - options_.waiting / 2));
   }
   const auto begun = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i < count; ++i) {
-    step(std::move(requests[i]));
-    step(std::move(cancels[i]));
+    step(requests[i]);
+    step(cancels[i]);
     MUST(std::holds_alternative<Cancelled>(std::get<Send>(out_.front()).message));
   }
   return seconds(std::chrono::steady_clock::now() - begun);
@@ -228,9 +227,9 @@ double Fleet::renew(std::size_t renewals) {
                                   {}});
     }
     const auto begun = std::chrono::steady_clock::now();
-    for (broker::Event& beat : beats) {
+    for (const broker::Event& beat : beats) {
       out_.clear();
-      broker_.step(now_ += tick, std::move(beat), out_);
+      broker_.step(now_ += tick, beat, out_);
     }
     took += seconds(std::chrono::steady_clock::now() - begun);
   }
@@ -239,10 +238,10 @@ double Fleet::renew(std::size_t renewals) {
 
 double Fleet::expire(std::size_t grants) {
   double longest = 0;
-  const auto timed = [&](broker::Event event) {
+  const auto timed = [&](const broker::Event& event) {
     out_.clear();
     const auto begun = std::chrono::steady_clock::now();
-    broker_.step(now_, std::move(event), out_);
+    broker_.step(now_, event, out_);
     longest = std::max(longest, seconds(std::chrono::steady_clock::now() - begun));
   };
   now_ = std::max(now_, broker_.deadline());

@@ -68,7 +68,7 @@ class Fleet {
   static Received cancel(std::uint64_t asked);
   Received closing(const Held& held);
   Received opening(std::uint32_t worker);
-  void step(broker::Event event);
+  void step(const broker::Event& event);
   void take_note();
 
   FleetOptions options_;
@@ -79,7 +79,6 @@ class Fleet {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> told_;  // lease and session, not taken note of
   std::deque<Held> sessions_;
   std::uint64_t asked_ = 0;
-  std::uint64_t cancelled_ = 0;  // the last one; every other is left
   std::uint64_t granted_ = 0;
 };
 

@@ -1,0 +1,57 @@
+// Text: a name that does not change, in 16 bytes; up to 15 of its bytes lie within, 255 at most elsewhere.
+
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "protocol/must.hpp"
+
+namespace pointsman::broker {
+
+class Text {
+ public:
+  Text() = default;
+  explicit Text(std::string_view text) : size_(static_cast<std::uint8_t>(text.size())) {
+    MUST(text.size() <= UINT8_MAX);
+    char* to = bytes_.data();
+    if (outside()) {
+      to = new char[size_];
+      std::memcpy(bytes_.data(), &to, sizeof to);
+    }
+    std::copy(text.begin(), text.end(), to);
+  }
+  Text(Text&& other) noexcept : bytes_(other.bytes_), size_(std::exchange(other.size_, 0)) {}
+  Text& operator=(Text&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~Text() {
+    if (outside()) delete[] place();
+  }
+
+  std::string_view view() const { return {outside() ? place() : bytes_.data(), size_}; }
+  std::string str() const { return std::string(view()); }
+  operator std::string_view() const { return view(); }  // NOLINT(google-explicit-constructor): it is one
+  operator std::string() const { return str(); }        // NOLINT(google-explicit-constructor): for messages
+
+ private:
+  bool outside() const { return size_ > bytes_.size(); }
+  char* place() const {
+    char* at = nullptr;
+    std::memcpy(&at, bytes_.data(), sizeof at);
+    return at;
+  }
+
+  std::array<char, 15> bytes_{};  // or where they are
+  std::uint8_t size_ = 0;
+};
+
+}  // namespace pointsman::broker
