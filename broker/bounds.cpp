@@ -101,7 +101,8 @@ MemoryBound memory_bound(const ShellOptions& options) {
   const std::uint64_t out = static_cast<std::uint64_t>(link.send_queue) * (options.core.page_bytes + row_bytes);
   return {.program = 64 * kib * kib,
           .records = records_of(options),
-          .links = options.connections_max * (in + out + link.outbox_bytes + 32 * kib)};
+          .links = options.connections_max * (in + out + link.outbox_bytes + 32 * kib),
+          .stop = 2 * options.memory_max};
 }
 
 std::string in_bytes(std::uint64_t bytes) {

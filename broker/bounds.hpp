@@ -8,12 +8,14 @@
 //   records   for each worker, service, session, waiting and remembered request, watcher and allowed key as many as may
 //             be, with every text at its longest;
 //   links     for each connection what libzmq may hold of it, receive_queue messages of message_bytes in and send_queue
-//             answers of answer_bytes out, its outbox, and 32 KiB for the connection itself.
-// On links without encryption it does not hold against somebody who sends one message in endless parts: libzmq counts
-// whole messages only, and keeps the parts. Memory that is taken so is seen by memory_max only.
+//             answers of answer_bytes out, its outbox, and 32 KiB for the connection itself;
+// but never more than twice memory_max, for there the broker stops. On links without encryption the sum does not hold
+// against somebody who sends one message in endless parts: libzmq counts whole messages only, and keeps the parts. Memory
+// that is taken so is seen by memory_max only.
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -42,7 +44,9 @@ struct MemoryBound {
   std::uint64_t program = 0;
   std::uint64_t records = 0;
   std::uint64_t links = 0;
-  std::uint64_t total() const { return program + records + links; }
+  std::uint64_t stop = 0;  // twice memory_max; 0: never
+  std::uint64_t sum() const { return program + records + links; }
+  std::uint64_t total() const { return stop == 0 ? sum() : std::min(sum(), stop); }
 };
 
 MemoryBound memory_bound(const ShellOptions& options);

@@ -9,20 +9,31 @@
 #include <utility>
 
 #include "protocol/doorstep.hpp"
+#include "protocol/system.hpp"
 
 namespace pointsman::broker {
 
 namespace {
 
 constexpr Duration every{std::chrono::milliseconds(50)};
+constexpr std::size_t listeners = 2;
+// The kernel lets one more wait than the backlog says; and somebody may be between the doors when they are shut.
+constexpr std::size_t between_doors = 4;
+
+int any_descriptor() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
 }  // namespace
 
+int Newcomers::backlog() {
+  raise_descriptor_limit();
+  return static_cast<int>(std::clamp<std::size_t>(descriptor_limit() / 32, 4, 100));
+}
+
 Newcomers::Newcomers(Transport& transport, std::uint64_t connections_max)
     : transport_(transport),
-      high_(std::min<std::size_t>(descriptor_limit() * 9 / 10, open_descriptors() + connections_max)),
+      reserve_(listeners * (static_cast<std::size_t>(backlog()) + between_doors), -1),
+      high_(std::min<std::size_t>(descriptor_limit() * 9 / 10, open_descriptors() + reserve_.size() + connections_max)),
       low_(high_ * 8 / 9) {
-  reserve_.fill(-1);
   keep_reserve();
 }
 
@@ -30,7 +41,7 @@ Newcomers::~Newcomers() { drop_reserve(); }
 
 void Newcomers::keep_reserve() {
   for (int& one : reserve_) {
-    if (one < 0) one = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (one < 0 && (one = any_descriptor()) < 0) return;
   }
 }
 
@@ -42,23 +53,29 @@ void Newcomers::drop_reserve() {
 
 // The kernel gives the lowest number that is free: if that is high, all below it are in use.
 bool Newcomers::crowded() const {
-  const int lowest = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const int lowest = any_descriptor();
   if (lowest < 0) return true;
   ::close(lowest);
   return static_cast<std::size_t>(lowest) >= high_;
 }
 
+// Enough for some of them, once the reserve is whole again.
+bool Newcomers::roomy() const {
+  const auto missing = static_cast<std::size_t>(std::count(reserve_.begin(), reserve_.end(), -1));
+  return open_descriptors() + missing < low_;
+}
+
 bool Newcomers::look(Instant now) {
   due_ = now + every;
   const bool before = held_;
-  held_ = held_ ? open_descriptors() >= low_ : crowded();
+  held_ = held_ ? !roomy() : crowded();
   if (held_) {
-    drop_reserve();
     transport_.hold_newcomers(true);
-    keep_reserve();
-  } else if (before) {
-    transport_.hold_newcomers(false);
+    drop_reserve();
+    transport_.turn_newcomers_away();
   }
+  keep_reserve();
+  if (!held_ && before) transport_.hold_newcomers(false);
   return held_ != before;
 }
 

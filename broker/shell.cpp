@@ -81,16 +81,22 @@ class Shell {
  public:
   explicit Shell(const ShellOptions& options) : options_(options), core_(core_options(options)) {
     if (!options.key.empty()) lock(options);
-    clients_ = transport_.listen(Door::clients, options.clients, links_of(options), options.insecure,
+    TransportLimits links = links_of(options);
+    links.backlog = Newcomers::backlog();
+    clients_ = transport_.listen(Door::clients, options.clients, links, options.insecure,
                                  {.own = own_, .roles = {Role::client, Role::peer, Role::admin}});
-    workers_ = transport_.listen(Door::workers, options.workers, links_of(options), options.insecure,
+    workers_ = transport_.listen(Door::workers, options.workers, links, options.insecure,
                                  {.own = own_, .roles = {Role::worker, Role::peer}});
     if (own_) {
       for (const std::string& endpoint : {clients_, workers_})
         strangers_.push_back(test_lock(endpoint, own_->key));
+      tested_ = entries();
     }
     transport_.watch(signals_.descriptor(), [this] { signalled(); });
     newcomers_.emplace(transport_, options.connections_max);
+    transport_.on_newcomers([this] {
+      if (!newcomers_->held()) look_for_room();
+    });
   }
 
   void run() {
@@ -102,18 +108,16 @@ class Shell {
     }
     const MemoryBound bound = memory_bound(options_);
     say("memory is bounded by " + in_bytes(bound.total()) + ": " + in_bytes(bound.records) + " of records, " +
-        in_bytes(bound.links) + " of links; see pointsman broker --bounds");
+        in_bytes(bound.links) + " of links" +
+        (bound.total() < bound.sum() ? ", but it stops before, at twice memory_max" : "") +
+        "; see pointsman broker --bounds");
     while (!over()) {
       const auto take = [this](Incoming&& incoming) { taken(std::move(incoming)); };
       bool more = transport_.turn(std::min({core_.deadline(), stop_at_, look_at_, weigh_at_, newcomers_->due(), notice_.due()}), take);
       for (int i = 0; more && i < drain_turns; ++i) more = transport_.turn(Instant{}, take);
       if (look_at_ <= now()) look(false);
       if (weigh_at_ <= now()) weigh();
-      if (newcomers_->due() <= now() && newcomers_->look(now())) {
-        say(newcomers_->held() ? "full: with " + std::to_string(newcomers_->most()) +
-                                     " descriptors open newcomers have to wait; raise `ulimit -n` or connections_max"
-                               : "newcomers are let in again");
-      }
+      if (newcomers_->due() <= now()) look_for_room();
       if (core_.deadline() <= now()) step(Elapsed{});
       notice_.tick(now());
     }
@@ -151,12 +155,37 @@ class Shell {
     say("allowed keys: " + std::to_string(keyring_->keys()->list().size()) + " are in force now");
   }
 
+  void look_for_room() {
+    if (!newcomers_->look(now())) return;
+    say(newcomers_->held() ? "full: with " + std::to_string(newcomers_->most()) +
+                                 " descriptors open newcomers have to wait; raise `ulimit -n` or connections_max"
+                           : "newcomers are let in again");
+  }
+
+  // Of both listeners.
+  EntryCounts entries() const {
+    EntryCounts sum = transport_.entries(Door::clients);
+    const EntryCounts workers = transport_.entries(Door::workers);
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += workers[i];
+    return sum;
+  }
+
+  // Tells the core what happened outside, for `status`.
+  void count() {
+    Outside seen{.entries = entries(), .unread = transport_.dropped(), .audit_lost = audit_.lost()};
+    for (std::size_t i = 0; i < tested_.size(); ++i) seen.entries[i] -= tested_[i];
+    if (seen == outside_) return;
+    outside_ = seen;
+    step(seen);
+  }
+
   // Looks how much memory the process has. At twice the limit refusing newcomers has not helped: somebody who comes
   // after us starts with little, and direct sessions do not notice.
   void weigh() {
     weigh_at_ = now() + weigh_every;
     const std::uint64_t resident = resident_bytes();
     step(Memory{.resident = resident, .most = options_.memory_max, .bound = memory_bound(options_).total()});
+    count();
     if (options_.memory_max == 0 || resident / 2 <= options_.memory_max) return;
     throw TransportError("the broker has " + in_bytes(resident) + " of memory, twice memory_max (" +
                          in_bytes(options_.memory_max) + "), and stops; start it again");
@@ -265,6 +294,8 @@ class Shell {
   std::optional<Keyring> keyring_;
   Instant look_at_ = never;
   std::vector<PublicKey> strangers_;  // of the self-test
+  EntryCounts tested_{};              // what it was answered
+  Outside outside_;                   // as the core was told
   int refusals_ = 0;                  // since a second ago
   Instant refusals_until_{};
 

@@ -25,7 +25,7 @@ struct ShellOptions {
   std::uint64_t receive_queue = 32;
   std::uint64_t send_queue = 32;
   std::uint64_t outbox_bytes = 1024 * 1024;
-  std::uint64_t memory_max = 0;  // bytes: newcomers are refused above it, and at twice as much it stops; 0: no limit
+  std::uint64_t memory_max = 2ULL << 30;  // bytes: newcomers are refused above it, and at twice as much it stops; 0: no limit
   bool trace = false;     // print every message in the notation on stderr
   bool quiet = false;
 };

@@ -6,7 +6,6 @@
 
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -27,8 +26,6 @@ struct Turned {
   Entry entry = Entry::unknown;
   std::string address;  // where from, without its port; empty for ipc
 };
-
-using EntryCounts = std::array<std::uint64_t, static_cast<std::size_t>(Entry::count_)>;
 
 class Doorkeeper {
  public:

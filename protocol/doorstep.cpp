@@ -81,17 +81,14 @@ Doorstep::Doorstep(Doorstep&& other) noexcept
 Doorstep::~Doorstep() { release(); }
 
 void Doorstep::hold() {
-  if (listener_ < 0) return;
-  if (!std::exchange(held_, true)) {
-    if (path_.empty()) {
-      sock_filter drop{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = 0};
-      const sock_fprog program{.len = 1, .filter = &drop};
-      ::setsockopt(listener_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
-    } else {
-      std::rename(path_.c_str(), (path_ + suffix).c_str());
-    }
+  if (listener_ < 0 || std::exchange(held_, true)) return;
+  if (path_.empty()) {
+    sock_filter drop{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = 0};
+    const sock_fprog program{.len = 1, .filter = &drop};
+    ::setsockopt(listener_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+  } else {
+    std::rename(path_.c_str(), (path_ + suffix).c_str());
   }
-  turn_away();
 }
 
 void Doorstep::release() {
@@ -106,7 +103,7 @@ void Doorstep::release() {
 }
 
 void Doorstep::turn_away() const {
-  for (int descriptor = 0; descriptor >= 0;) {
+  for (int descriptor = listener_; descriptor >= 0;) {
     descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (descriptor >= 0) ::close(descriptor);
   }

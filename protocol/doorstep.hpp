@@ -19,14 +19,15 @@ class Doorstep {
   Doorstep(Doorstep&& other) noexcept;
   Doorstep& operator=(Doorstep&&) = delete;
 
-  // Keeps newcomers out, and turns away those who have come already but were not let in: what finds no descriptor would
-  // keep libzmq busy for nothing. A few descriptors must be free. Once more does no harm.
+  // Keeps newcomers out. Once more does no harm.
   void hold();
   void release();
 
- private:
+  // Turns away those who have come already but were not let in: what finds no descriptor would keep libzmq busy for
+  // nothing. libzmq goes on accepting meanwhile, so as many descriptors must be free as may wait.
   void turn_away() const;
 
+ private:
   std::string path_;     // of an ipc listener
   int listener_ = -1;    // libzmq's; -1: not found
   bool held_ = false;

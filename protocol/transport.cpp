@@ -202,6 +202,7 @@ class Line {
     socket_.set(zmq::sockopt::sndhwm, limits.send_queue);
     socket_.set(zmq::sockopt::rcvhwm, limits.receive_queue);
     socket_.set(zmq::sockopt::handshake_ivl, limits.handshake_ms);
+    socket_.set(zmq::sockopt::backlog, limits.backlog);
     if (listener) {
       // So that ZMTP 1 and 2 are not spoken, and nobody is let in whom the doorkeeper has not seen. Not for a
       // connection: one that is closed while it shakes hands again would end the process (zap_client.cpp, ENOTCONN).
@@ -238,9 +239,8 @@ class Line {
     credentials_ = credentials;
     if (credentials.own) encrypt(socket_, credentials);
   }
-  // Holds keys to their quotas of connections.
-  void count_connections(Context& context) {
-    monitor(context);
+  // Holds keys to their quotas of connections. To be monitored.
+  void count_connections() {
     doorkeeper_.limit(domain_, [this](const Allowance& who) {
       if (who.connections != 0 && connections_.of(who.key) >= who.connections) return false;
       connections_.let_in(who.key);
@@ -255,8 +255,11 @@ class Line {
 
   // Opens a monitor of a connection's handshakes, or of a listener's connections.
   void monitor(Context& context);
-  // The next handshake that was told, if there is one; counts connections meanwhile.
+  // The next handshake that was told, if there is one; counts connections and broken handshakes meanwhile.
   std::optional<Handshake> handshake();
+  // Whether somebody connected to a listener since it was asked last.
+  bool came() { return std::exchange(came_, false); }
+  const EntryCounts& broken() const { return broken_; }
   // Whether a connection that stood was lost since it was asked last.
   bool lost() { return std::exchange(lost_, false); }
   int monitor_descriptor() const { return monitor_ ? monitor_.get(zmq::sockopt::fd) : -1; }
@@ -278,6 +281,7 @@ class Line {
   bool closed = false;
 
  private:
+  void arrived(std::uint16_t event, std::uint32_t value);
   std::size_t read(zmq::message_t& first);
   void finish(Incoming& message) const;
   std::uint64_t peer_of(std::string_view routing_id);
@@ -298,6 +302,8 @@ class Line {
   Credentials credentials_;                     // of a connection
   bool up_ = false;                             // it stands
   bool lost_ = false;
+  bool came_ = false;
+  EntryCounts broken_{};                        // handshakes with a listener that nobody was asked about
   std::shared_ptr<const AllowedKeys> allowed_;  // of a listener
   Connections connections_;                     // of a listener
   PublicKey key_;                               // that the message which is read came under
@@ -361,9 +367,9 @@ std::size_t Line::read(zmq::message_t& first) {
 
 void Line::monitor(Context& context) {
   const std::string where = "inproc://" + domain_;
-  constexpr int handshakes = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                             ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
-  const int events = ZMQ_EVENT_DISCONNECTED | (listener_ ? ZMQ_EVENT_ACCEPTED : handshakes);
+  constexpr int broken = ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+  const int events = ZMQ_EVENT_DISCONNECTED | broken |
+                     (listener_ ? ZMQ_EVENT_ACCEPTED : ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
   MUST(zmq_socket_monitor(socket_.handle(), where.c_str(), events) == 0);
   monitor_ = zmq::socket_t(context.zmq, zmq::socket_type::pair);
   monitor_.set(zmq::sockopt::linger, 0);
@@ -380,8 +386,7 @@ std::optional<Handshake> Line::handshake() {
     std::memcpy(&event, head.data(), sizeof event);
     std::memcpy(&value, static_cast<const char*>(head.data()) + sizeof event, sizeof value);
     if (listener_) {
-      if (event == ZMQ_EVENT_ACCEPTED) connections_.opened(static_cast<int>(value));
-      if (event == ZMQ_EVENT_DISCONNECTED) connections_.closed(static_cast<int>(value));
+      arrived(event, value);
       continue;
     }
     if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) up_ = true;
@@ -389,6 +394,23 @@ std::optional<Handshake> Line::handshake() {
     if (auto told = read_handshake(number_, event, value, credentials_)) return told;
   }
   return std::nullopt;
+}
+
+// What libzmq's monitor says of a listener.
+void Line::arrived(std::uint16_t event, std::uint32_t value) {
+  const auto broke = [this](Entry how) { ++broken_[static_cast<std::size_t>(how)]; };
+  switch (event) {
+    case ZMQ_EVENT_ACCEPTED:
+      came_ = true;
+      connections_.opened(static_cast<int>(value));
+      break;
+    case ZMQ_EVENT_DISCONNECTED: connections_.closed(static_cast<int>(value)); break;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+      broke(value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH ? Entry::mechanism : Entry::broken);
+      break;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL: broke(Entry::broken); break;
+    default: break;
+  }
 }
 
 // What understand() cannot know.
@@ -514,6 +536,8 @@ struct Transport::Inside {
   std::shared_ptr<const AllowedKeys> allowed;
   std::unordered_map<std::uint64_t, std::function<void(const Handshake&)>> on_handshake;  // by peer
   std::function<void(const Turned&)> on_turned;
+  std::function<void()> on_newcomers;
+  bool came = false;  // somebody did, since it was last told
   std::map<std::uint64_t, std::shared_ptr<Line>> guarded;  // the listeners that encrypt
 
   std::shared_ptr<Line> open(bool listener, Door door, std::uint64_t number, const TransportLimits& limits,
@@ -542,13 +566,15 @@ struct Transport::Inside {
     const auto look = [this, raw = line.get()] {
       while (auto told = raw->handshake()) handshakes.push_back(*std::move(told));
       if (raw->lost()) gone.push_back({raw->door(), raw->number()});
+      came |= raw->came();
     };
     poller.watch(line->monitor_descriptor(), look);
     look();  // it says nothing of later events before somebody has looked once
   }
 
-  // Those who shook hands, and those who were turned away.
+  // Those who came, those who shook hands, and those who were turned away.
   void tell_arrivals() {
+    if (std::exchange(came, false) && on_newcomers) on_newcomers();
     for (const Handshake& told : std::exchange(handshakes, {})) {
       const auto found = on_handshake.find(told.peer);
       if (found == on_handshake.end()) continue;
@@ -641,8 +667,9 @@ std::string Transport::listen(Door door, const std::string& endpoint, const Tran
     if (secured) {
       line->secure(guard);
       line->allow(inside_->allowed);
-      if (!guard.strangers) line->count_connections(*inside_->context);
+      if (!guard.strangers) line->count_connections();
     }
+    if (door != Door::direct) line->monitor(*inside_->context);
     if (wanted.find('[') != std::string::npos) line->socket().set(zmq::sockopt::ipv6, true);
     line->socket().bind(wanted);
   } catch (const zmq::error_t& error) {
@@ -660,6 +687,12 @@ std::string Transport::listen(Door door, const std::string& endpoint, const Tran
 void Transport::hold_newcomers(bool hold) {
   for (Doorstep& doorstep : inside_->doorsteps) hold ? doorstep.hold() : doorstep.release();
 }
+
+void Transport::turn_newcomers_away() {
+  for (const Doorstep& doorstep : inside_->doorsteps) doorstep.turn_away();
+}
+
+void Transport::on_newcomers(std::function<void()> told) { inside_->on_newcomers = std::move(told); }
 
 std::uint64_t Transport::connect(Door door, const std::string& endpoint, const TransportLimits& limits,
                                  const Credentials& credentials) {
@@ -701,10 +734,10 @@ void Transport::on_turned(std::function<void(const Turned&)> told) { inside_->on
 
 EntryCounts Transport::entries(Door door) const {
   EntryCounts sum{};
-  for (const auto& [number, line] : inside_->guarded) {
+  for (const auto& [number, line] : inside_->lines) {
     if (line->door() != door) continue;
-    const EntryCounts counts = inside_->context->doorkeeper.counts(line->domain());
-    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += counts[i];
+    const EntryCounts asked = line->secured() ? inside_->context->doorkeeper.counts(line->domain()) : EntryCounts{};
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += asked[i] + line->broken()[i];
   }
   return sum;
 }

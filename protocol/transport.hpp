@@ -51,6 +51,7 @@ struct TransportLimits {
   int send_queue = 64;                         // ZMQ_SNDHWM
   int receive_queue = 64;                      // ZMQ_RCVHWM
   int handshake_ms = 3000;                     // for a peer to say that it speaks ZMTP
+  int backlog = 100;                           // who may wait at a listener until libzmq lets them in
 };
 
 // The bounds of a direct link, between a client and a worker.
@@ -87,9 +88,13 @@ class Transport {
   // outbox is dropped.
   void disconnect(std::uint64_t peer);
 
-  // Keeps newcomers from all listeners, or lets them in again; who is connected stays so. Once more does no harm:
-  // those who came meanwhile are turned away. See protocol/doorstep.hpp.
+  // Keeps newcomers from all listeners, or lets them in again; who is connected stays so. Those who have come but were
+  // not let in wait until they are turned away. See protocol/doorstep.hpp.
   void hold_newcomers(bool hold);
+  void turn_newcomers_away();
+
+  // Calls `told` in turn() when somebody has connected to a listener, once for all who did since the last time.
+  void on_newcomers(std::function<void()> told);
 
   // From now on these keys are let in by listeners that encrypt; before the first call none is.
   void allow(std::shared_ptr<const AllowedKeys> allowed);
@@ -101,7 +106,8 @@ class Transport {
   // told, all are counted.
   void on_turned(std::function<void(const Turned&)> told);
 
-  // Who was let in and turned away by all listeners of a door, and the messages of keys that were taken away.
+  // Who was let in and turned away by all listeners of a door, and the messages of keys that were taken away. Without
+  // encryption only broken handshakes are counted.
   EntryCounts entries(Door door) const;
   std::uint64_t dropped() const;
 

@@ -24,6 +24,7 @@ std::string explain(Entry entry) {
     case Entry::wrong_role:
       return "its key has no role for this listener; add the role to its line in the file of allowed keys";
     case Entry::too_many: return "its key has all the connections that its quota allows";
+    case Entry::broken: return "its handshake broke off: it expects another key here, or speaks something else";
     case Entry::count_: break;
   }
   return {};

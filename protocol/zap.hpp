@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,13 +34,17 @@ enum class Entry : std::uint8_t {
   expired,
   wrong_role,
   too_many,  // connections of this key
+  broken,    // the handshake: another key of the listener was expected, or something else than ZMTP spoken
   count_
 };
 template <>
 struct Words<Entry> {
   static constexpr std::array<std::string_view, static_cast<std::size_t>(Entry::count_)> list{
-      "admitted", "malformed", "mechanism", "unknown", "revoked", "expired", "wrong-role", "too-many"};
+      "admitted", "malformed", "mechanism", "unknown", "revoked", "expired", "wrong-role", "too-many", "broken"};
 };
+
+// How many, by what became of them.
+using EntryCounts = std::array<std::uint64_t, static_cast<std::size_t>(Entry::count_)>;
 
 // Why, for people, with the remedy of whoever runs the listener.
 std::string explain(Entry entry);

@@ -54,6 +54,7 @@ void Broker::step(Instant now, const Event& event, Actions& out) {
         if constexpr (std::is_same_v<E, Shutdown>) shut_down();
         if constexpr (std::is_same_v<E, Allowed>) exchange(e);
         if constexpr (std::is_same_v<E, Memory>) weighed(e);
+        if constexpr (std::is_same_v<E, Outside>) outside_ = e;
       },
       event);
   out_ = nullptr;

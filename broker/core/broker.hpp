@@ -29,6 +29,7 @@
 #include "broker/core/records.hpp"
 #include "broker/core/rights.hpp"
 #include "protocol/machine.hpp"
+#include "protocol/zap.hpp"
 
 namespace pointsman::broker {
 
@@ -49,7 +50,16 @@ struct Memory {
   std::uint64_t bound = 0;
 };
 
-using Event = std::variant<Elapsed, Received, Garbled, Gone, Shutdown, Allowed, Memory>;
+// What has happened so far that no message tells of, for `status`: who asked to be let in and what became of it, messages
+// that nobody read since their keys had been taken away, and records that could not be written down.
+struct Outside {
+  EntryCounts entries{};
+  std::uint64_t unread = 0;
+  std::uint64_t audit_lost = 0;
+  friend bool operator==(const Outside&, const Outside&) = default;
+};
+
+using Event = std::variant<Elapsed, Received, Garbled, Gone, Shutdown, Allowed, Memory, Outside>;
 using Action = std::variant<Send, Audit>;
 using Actions = std::vector<Action>;
 
@@ -286,6 +296,7 @@ class Broker {
   Meter refusals_meter_, changes_meter_;  // of the audit
   std::uint64_t refusals_left_out_ = 0, changes_left_out_ = 0;
   Memory memory_;
+  Outside outside_;
   bool overloaded_ = false;
   Instant now_;
   Instant started_;

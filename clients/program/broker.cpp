@@ -23,7 +23,8 @@ int show_bounds(const broker::ShellOptions& options, const Context& context) {
   if (context.json) {
     std::string text = "{\"memory_bytes\":{\"program\":" + std::to_string(memory.program) +
                        ",\"records\":" + std::to_string(memory.records) + ",\"links\":" + std::to_string(memory.links) +
-                       ",\"total\":" + std::to_string(memory.total()) + "},\"bounds\":[";
+                       ",\"stop\":" + std::to_string(memory.stop) + ",\"total\":" + std::to_string(memory.total()) +
+                       "},\"bounds\":[";
     for (const auto& bound : bounds) {
       text += std::string(&bound == &bounds.front() ? "" : ",") + "{\"bound\":" + json_quote(bound.name) +
               ",\"value\":" + std::to_string(bound.value) + ",\"unit\":" + json_quote(bound.unit) +
@@ -40,7 +41,7 @@ int show_bounds(const broker::ShellOptions& options, const Context& context) {
   }
   write_out(table.text(screen()) + "\nmemory at the very worst: " + broker::in_bytes(memory.total()) + " (program " +
             broker::in_bytes(memory.program) + ", records " + broker::in_bytes(memory.records) + ", links " +
-            broker::in_bytes(memory.links) + ")\n");
+            broker::in_bytes(memory.links) + (memory.total() < memory.sum() ? "; it stops at twice memory_max" : "") + ")\n");
   return status(Exit::done);
 }
 
@@ -51,12 +52,6 @@ int broker_command(const BrokerCommand& command, const Context& context) {
   options.trace = context.trace;
   options.quiet = command.quiet;
   if (command.bounds) return show_bounds(options, context);
-  if (const auto bound = broker::memory_bound(options).total(); options.memory_max > 0 && bound > options.memory_max) {
-    return complain(usage("the limits allow " + broker::in_bytes(bound) + " of memory, more than broker.memory_max (" +
-                              broker::in_bytes(options.memory_max) + ")",
-                          "lower them, connections_max first; see: pointsman broker --bounds"),
-                    context.json);
-  }
   if (options.key.empty() != options.allowed.empty()) {
     const bool has_key = !options.key.empty();
     return complain(has_key ? usage("a broker with a key needs the file of the keys that may come",

@@ -84,11 +84,20 @@ const std::vector<std::string> small{"--clients",        "tcp://127.0.0.1:*", "-
                                      "--workers-max",     "1000",              "--remembered-max", "1000",
                                      "--services-max",    "1000"};
 
-TEST_CASE("bounds: a broker whose limits allow more than it may have does not start and says what to do") {
-  const auto result = run({pointsman_program(), "broker", "--memory-max", "1000000"});
-  CHECK(result.code == 2);
-  CHECK(result.err.find("more than broker.memory_max") != std::string::npos);
-  CHECK(result.err.find("--bounds") != std::string::npos);
+TEST_CASE("bounds: a broker has no more memory than twice what it may have, whatever its limits allow") {
+  const auto bound = [](const std::vector<std::string>& more) {
+    std::vector<std::string> words{pointsman_program(), "broker", "--bounds", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    const std::string text = run(words).out;
+    const std::size_t at = text.find(R"("total":)");
+    REQUIRE(at != std::string::npos);
+    return std::stoull(text.substr(at + 8));
+  };
+  CHECK(bound({}) == 4ULL << 30);
+  CHECK(bound({"--memory-max", "100000000"}) == 200'000'000);
+  CHECK(bound({"--memory-max", "0"}) > 4ULL << 30);
+  CHECK(bound({"--connections-max", "7", "--workers-max", "10", "--sessions-max", "10", "--waiting-max", "10",
+               "--remembered-max", "10"}) < 1ULL << 30);
 }
 
 TEST_CASE("bounds: the program shows every limit and what they allow") {

@@ -197,6 +197,27 @@ TEST_CASE("where only one side encrypts, the other is told") {
   CHECK_MESSAGE(has(secured.err, "does not encrypt"), secured.err);
 }
 
+TEST_CASE("who is turned away is counted by status, each by why") {
+  House house;
+  house.allow("ann", {"--role", "client,admin"});
+  const auto status = [&] { return house.program({"status", "--json"}, house.as("ann")).out; };
+  REQUIRE(eventually([&] { return has(status(), R"("memory_bound")"); }));  // the broker has read that she is an admin
+  CHECK_MESSAGE(!has(status(), "turned_away"), status());
+
+  CHECK(house.program({"ls", "workers"}, house.as("eve")).code == 3);
+  CHECK(house.program({"ls", "workers"}, house.as("wes")).code == 3);
+  CHECK(house.program({"ls", "workers", "--broker-key", house.path("eve.key.pub")}, house.as("ann")).code == 3);
+  house.allow("eve", {});
+  REQUIRE(house.keys({"revoke", "--allowed", house.allowed(), "eve"}).code == 0);
+  for (const char* why : {"unknown", "wrong-role", "broken"}) {
+    CHECK_MESSAGE(eventually([&] { return has(status(), std::string("turned_away_") + why); }), status());
+  }
+  CHECK(eventually([&] {
+    house.program({"ls", "workers"}, house.as("eve"));
+    return has(status(), "turned_away_revoked");
+  }));
+}
+
 TEST_CASE("a key that is revoked loses effect on connections that stand") {
   House house({"--lease", "1s", "--lease-min", "1s"});
   house.allow("eve", {"--role", "client"});

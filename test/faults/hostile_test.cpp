@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <random>
+#include <sstream>
 
 #include "test/faults/ground.hpp"
 
@@ -20,18 +22,45 @@ namespace {
 
 constexpr std::uint64_t mebibyte = 1024 * 1024;
 
-// A TCP connection to a listener; -1: it did not come about.
-int dial(const std::string& endpoint) {
+sockaddr_in address_of(const std::string& endpoint) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))));
+  return address;
+}
+
+// A TCP connection to a listener; -1: it did not come about.
+int dial(const std::string& endpoint) {
+  const sockaddr_in address = address_of(endpoint);
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const timeval second{1, 0};
   ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof second);
   if (::connect(socket, static_cast<const sockaddr*>(static_cast<const void*>(&address)), sizeof address) == 0) return socket;
   ::close(socket);
   return -1;
+}
+
+// The same without waiting whether it comes about.
+int knock(const std::string& endpoint) {
+  const sockaddr_in address = address_of(endpoint);
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  static_cast<void>(::connect(socket, static_cast<const sockaddr*>(static_cast<const void*>(&address)), sizeof address));
+  return socket;
+}
+
+// How many connections of a listener nobody has accepted yet.
+std::uint64_t waiting_at(const std::string& endpoint) {
+  char port[6];
+  std::snprintf(port, sizeof port, ":%04X", ntohs(address_of(endpoint).sin_port));
+  std::ifstream table("/proc/net/tcp");
+  for (std::string line; std::getline(table, line);) {
+    std::istringstream fields(line);
+    std::string number, local, remote, state, queues;
+    fields >> number >> local >> remote >> state >> queues;
+    if (state == "0A" && local.ends_with(port)) return std::stoull(queues.substr(queues.find(':') + 1), nullptr, 16);
+  }
+  return 0;
 }
 
 bool say(int socket, const std::string& bytes) {
@@ -183,6 +212,27 @@ TEST_CASE("a broker whose descriptors run out serves those it has and takes new 
   for (const int socket : sockets) ::close(socket);
   besieged.ground.start_client("c2", {"threads=2", "calls=1", "pause_ms=10"});
   REQUIRE(besieged.ground.granted("c2", 10));
+  besieged.prove();
+}
+
+TEST_CASE("a burst that takes every descriptor leaves nobody waiting at the listeners") {
+  // Who waits where nobody can be let in keeps libzmq running in circles. Those who say what they are stay for good.
+  Besieged besieged({.limits = {"descriptors=96"}});
+  for (int burst = 0; burst < 3; ++burst) {
+    std::vector<int> sockets;
+    for (int i = 0; i < 200; ++i) {
+      sockets.push_back(knock(i % 2 == 0 ? besieged.ground.clients() : besieged.ground.workers()));
+      say(sockets.back(), introduction());
+    }
+    for (const std::string& listener : {besieged.ground.clients(), besieged.ground.workers()}) {
+      CHECK_MESSAGE(eventually(10s, [&] { return waiting_at(listener) == 0; }), waiting_at(listener) << " wait");
+    }
+    REQUIRE(besieged.ground.granted("c1", 10));
+    for (const int socket : sockets) ::close(socket);
+    const std::string late = "late" + std::to_string(burst);
+    besieged.ground.start_client(late, {"threads=1", "calls=1", "pause_ms=10"});
+    REQUIRE(besieged.ground.granted(late, 10));
+  }
   besieged.prove();
 }
 

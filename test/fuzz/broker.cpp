@@ -72,7 +72,10 @@ class BrokerGame {
     if (what < 0xf6) return step(garbled());
     if (what < 0xfb) return gone();
     if (what < 0xfe) return step(broker::Allowed{allowed()});
-    if (what < 0xff) return step(broker::Memory{.resident = input_.byte(), .most = input_.byte(), .bound = 300});
+    if (what < 0xff) {
+      if (input_.bit()) return step(broker::Outside{.unread = input_.byte()});
+      return step(broker::Memory{.resident = input_.byte(), .most = input_.byte(), .bound = 300});
+    }
     if (input_.byte() == 0xff) step(broker::Shutdown{});
   }
 

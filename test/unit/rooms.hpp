@@ -65,7 +65,8 @@ inline const std::set<std::string> ground{
     "protocol/allowed.hpp", "protocol/frame.hpp",   "protocol/handoff.hpp", "protocol/inspection.hpp",  "protocol/key.hpp",
     "protocol/limits.hpp",
     "protocol/machine.hpp", "protocol/messages.hpp", "protocol/must.hpp",       "protocol/names.hpp",
-    "protocol/supervision.hpp", "protocol/tenure.hpp", "protocol/ticket.hpp",  "protocol/utf8.hpp",        "protocol/words.hpp"};
+    "protocol/supervision.hpp", "protocol/tenure.hpp", "protocol/ticket.hpp",  "protocol/utf8.hpp",        "protocol/words.hpp",
+    "protocol/zap.hpp"};
 
 inline bool may_include(const std::string& path, const std::string& included) {
   if (ground.contains(path)) return ground.contains(included);

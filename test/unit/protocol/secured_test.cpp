@@ -164,12 +164,14 @@ TEST_CASE("secured: a key that is unknown, revoked, expired or without the role 
 TEST_CASE("secured: a connection that expects another key of the listener is told so") {
   House house;
   CHECK(result_of(house, {.own = house.client, .server = house.client->key}) == Handshake::Result::broken);
+  CHECK(house.until([&] { return house.count(Entry::broken) > 0; }));
   CHECK(house.received.empty());
 }
 
 TEST_CASE("secured: where only one side encrypts, the connecting one is told") {
   House house;
   CHECK(result_of(house, {}) == Handshake::Result::unlike);
+  CHECK(house.until([&] { return house.count(Entry::mechanism) + house.count(Entry::broken) > 0; }));
   CHECK(house.received.empty());
 
   Transport plain;

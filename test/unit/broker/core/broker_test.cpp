@@ -105,6 +105,19 @@ std::string request(const std::string& id, const std::string& rest = "") {
 
 }  // namespace
 
+TEST_CASE("status tells what happened outside of messages") {
+  Talk talk;
+  Outside outside{.unread = 2, .audit_lost = 3};
+  outside.entries[static_cast<std::size_t>(Entry::wrong_role)] = 4;
+  outside.entries[static_cast<std::size_t>(Entry::too_many)] = 5;
+  CHECK(talk.step(outside).empty());
+  CHECK(talk.counter("unread") == 2);
+  CHECK(talk.counter("audit_lost") == 3);
+  CHECK(talk.counter("turned_away_wrong-role") == 4);
+  CHECK(talk.counter("turned_away_too-many") == 5);
+  CHECK(talk.counter("turned_away_unknown") == 0);
+}
+
 TEST_CASE("a request gets a worker: the worker is told who comes and the client gets a ticket for it") {
   Talk talk;
   const auto lease = talk.join("w1");
