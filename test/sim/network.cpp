@@ -184,6 +184,11 @@ void World::keep(Line& line, const Letter& letter) {
 // A connection says something again, whatever it was: first a kind of message is chosen, so that rare ones come, too.
 void World::echo_one() {
   Line* line = some_line();
+  // Half of them between a worker and its broker, for there are few of those.
+  std::vector<Line*> of_workers;
+  for (auto& [id, other] : lines_)
+    if (other.dialler->role() == Role::worker) of_workers.push_back(&other);
+  if (!of_workers.empty() && chance_.hit(0.5)) line = chance_.pick(of_workers);
   if (!line || line->said.empty()) return;
   std::map<std::size_t, std::vector<const Letter*>> kinds;
   for (const auto& letter : line->said) kinds[std::get<Message>(letter.body).index()].push_back(&letter);

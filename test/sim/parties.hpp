@@ -92,11 +92,12 @@ class WorkerParty final : public Party {
   void lie();
   void lie_of_sessions();
   void slept(Duration asleep) { asleep_ += asleep; }  // and does not know
+  void freeze_after_beat();  // past the end of its lease, so that an answer waits for it
 
  private:
   void step(workers::Event event);
-  void act(const Send& action) { stage_.world.send(*this, action); }
-  void act(const workers::Enrolled& action) { lease_ = action.lease; }
+  void act(const Send& action);
+  void act(const workers::Enrolled& action);
   void act(const workers::Denied&) {}
   void act(const workers::Serve& action);
   void act(const workers::Abandoned& action);
@@ -107,6 +108,7 @@ class WorkerParty final : public Party {
   void answer(const workers::Serve& call, std::uint64_t part, std::uint64_t parts);
   void end(std::uint64_t session, std::uint64_t number, workers::Event event);
   void check();
+  void check_said(const Message& message) const;
   Duration skew() const;
 
   Stage& stage_;
@@ -118,6 +120,8 @@ class WorkerParty final : public Party {
   std::uint64_t held_lease_ = 0, applied_ = 0;  // as the broker said last
   Duration late_{};  // the oldest message from the broker, in this life
   Duration asleep_{};
+  Duration freeze_{};       // with the next heartbeat
+  std::uint64_t told_ = 0;  // assignments under this lease
   std::map<std::uint64_t, std::string> open_;  // the service of each session
   std::set<std::pair<std::uint64_t, std::uint64_t>> running_;  // session and call
   bool done_ = false;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "protocol/digest.hpp"
+
 namespace pointsman::sim {
 namespace {
 
@@ -131,9 +133,10 @@ void Reference::settle() {
         if (!waiting[i]->exclude.contains(worker->name))
           throw Violation(15, "a request for " + service + " waits while " + worker->name + " has a free slot");
   }
+  if (must_sync_) throw Violation(85, "lease " + number(*must_sync_) + " is not asked for its list, though it differs");
   check_times();
   from_.reset();
-  may_sync_.reset();
+  beat_.reset();
   registering_.reset();
   asking_.reset();
   enqueue_ = false;
@@ -288,14 +291,15 @@ void Reference::take(const Address&, const Register& m) {
   }
 }
 
-void Reference::take(const Address& from, const Heartbeat& m) { under_lease(from, m.lease); }
+void Reference::take(const Address& from, const Heartbeat& m) {
+  if (under_lease(from, m.lease)) beat_ = m;
+}
 
 void Reference::take(const Address& from, const Report& m) {
   Worker* worker = under_lease(from, m.lease);
   if (!worker) return;
   std::uint64_t at = m.first;
   std::set<std::uint64_t> open, over;
-  may_sync_ = false;
   for (const auto& event : m.events) {
     const auto number = at++;
     if (number <= worker->applied) continue;
@@ -303,7 +307,7 @@ void Reference::take(const Address& from, const Report& m) {
     worker->applied = number;
     const auto found = sessions_.find(event.session);
     if (found == sessions_.end() || found->second.worker != m.lease || over.contains(event.session)) {
-      may_sync_ = *may_sync_ || !event.closed;
+      if (!event.closed) must_sync_ = m.lease;
       continue;
     }
     const bool opens = !event.closed || event.ending != Ending::unused;
@@ -458,6 +462,7 @@ void Reference::fact(const Address&, const Assign& m) {
   }
   check_choice(row.service, asked, worker);
   worker.assigned = m.first;
+  worker.assigned_at = now_;
   ++worker.used;
   ++seat->second.used;
   waiting_.erase(name);
@@ -557,12 +562,21 @@ void Reference::fact(const Address&, const Heard& m) {
   if (found == workers_.end()) throw Violation(5, "lease " + number(m.lease) + " is renewed, but nobody has it");
   if (found->second.applied != m.applied)
     throw Violation(25, found->second.name + " is told " + number(m.applied) + " events as applied, not " + number(found->second.applied));
+  Worker& worker = found->second;
+  const bool all_seen = beat_ && (beat_->seen >= worker.assigned || worker.assigned_at + 2 * worker.heartbeat < now_);
+  if (!all_seen || beat_->reported != worker.applied) return;
+  std::uint64_t digest = 0;
+  for (const auto& [id, session] : sessions_)
+    if (session.worker == m.lease) digest ^= digest_of(id);
+  worker.differs = beat_->used == worker.used && beat_->digest == digest ? 0 : worker.differs + 1;
+  if (worker.differs < 2) return;
+  worker.differs = 0;
+  must_sync_ = m.lease;
 }
 
-// A report that says nothing new is no reason to ask for the whole list.
 void Reference::fact(const Address&, const Sync& m) {
-  if (may_sync_ && !*may_sync_)
-    throw Violation(25, "lease " + number(m.lease) + " is asked for its list after a report, which spoke of no unknown opening");
+  if (must_sync_ != m.lease) throw Violation(85, "lease " + number(m.lease) + " is asked for its list without a reason");
+  must_sync_.reset();
 }
 
 void Reference::fact(const Address&, const Release& m) {

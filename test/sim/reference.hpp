@@ -70,6 +70,8 @@ class Reference {
     bool hung = false;
     bool draining = false;
     std::uint64_t assigned = 0;
+    Instant assigned_at;
+    int differs = 0;  // heartbeats in a row whose figures did
     std::uint64_t applied = 0;
     std::uint64_t applied_before = 0;  // this step
     bool suspect() const { return silent_since != never || unanswered || hung; }
@@ -189,7 +191,8 @@ class Reference {
 
   // Of the current step.
   bool passing_ = false;  // time only
-  std::optional<bool> may_sync_;  // after a report: whether it spoke of an opening that is not known
+  std::optional<Heartbeat> beat_;
+  std::optional<std::uint64_t> must_sync_;  // the lease whose worker has to be asked for its list
   std::optional<Address> from_;
   std::optional<Register> registering_;
   std::optional<Name> asking_;

@@ -129,7 +129,7 @@ void Storm::blackout() {
   const auto first = chance_.between(2 * lease, 4 * lease);
   const auto back = chance_.between(lease / 10, lease);
   world_.part(*cast_.broker, nullptr, true, {}, first);
-  world_.part(*cast_.broker, nullptr, true, first + back, chance_.between(lease, 2 * lease));
+  world_.part(*cast_.broker, nullptr, true, first + back, chance_.between(3 * lease / 2, 3 * lease));
 }
 
 // What a worker says next arrives at the very end of its lease.
@@ -161,7 +161,10 @@ void Storm::processes() {
   every(Trouble::worker_crash, [this] { dies(some_worker()); });
   every(Trouble::worker_cut, [this] { some_worker().cut(); });
   every(Trouble::worker_pause, [=, this] { pause(some_worker()); });
-  every(Trouble::worker_freeze, [=, this] { freeze(some_worker()); });
+  every(Trouble::worker_freeze, [=, this] {
+    if (chance_.hit(0.5)) freeze(some_worker());
+    else some_worker().freeze_after_beat();
+  });
   every(Trouble::worker_loop, [this] { loop(); });
   every(Trouble::worker_stop, [this] {
     auto& worker = some_worker();

@@ -38,7 +38,7 @@ void WorkerParty::start() {
   settings.endpoint = endpoint_;
   core_ = std::make_unique<workers::WorkerCore>(settings);
   lease_ = 0;
-  late_ = asleep_ = {};
+  late_ = asleep_ = freeze_ = {};
   done_ = false;
   if (plan_.settings.direct == Direct::pointsman) world_.listen(endpoint_, *this, Door::direct);
   world_.dial(*this, to_broker, workers_door);
@@ -66,6 +66,8 @@ void WorkerParty::arrive(Incoming incoming) {
   if (const auto* received = std::get_if<Received>(&incoming); received && received->from.door == Door::broker)
     std::visit([this](const auto& m) {
       if constexpr (requires { m.lease, m.applied; }) held_lease_ = m.lease, applied_ = m.applied;
+      if constexpr (std::is_same_v<std::remove_cvref_t<decltype(m)>, Assign>)
+        if (m.lease == lease_) told_ = std::max(told_, m.first + m.sessions.size() - 1);
     }, received->message);
   std::visit([this](auto& event) { step(std::move(event)); }, incoming);
 }
@@ -92,6 +94,37 @@ void WorkerParty::check() {
     if (offer.slots > 0 && static_cast<std::uint64_t>(of) > offer.slots)
       throw Violation(24, name() + " holds more sessions of " + offer.service + " than it has slots for it");
   }
+}
+
+void WorkerParty::act(const workers::Enrolled& action) {
+  if (action.lease != lease_) told_ = 0;
+  lease_ = action.lease;
+}
+
+void WorkerParty::act(const Send& action) {
+  check_said(action.message);
+  world_.send(*this, action);
+  if (freeze_ > Duration(0) && !world_.calm() && std::holds_alternative<Heartbeat>(action.message))
+    world_.pause(*this, std::exchange(freeze_, Duration(0)));
+}
+
+// What it tells of its sessions is whole, and it counts only what it was assigned under its lease.
+void WorkerParty::check_said(const Message& message) const {
+  std::visit([this](const auto& m) {
+    using M = std::remove_cvref_t<decltype(m)>;
+    if constexpr (std::is_same_v<M, Register> || std::is_same_v<M, Holding>)
+      for (const auto& [session, service] : open_)
+        if (std::none_of(m.sessions.begin(), m.sessions.end(), [&](const Held& held) { return held.session == session; }))
+          throw Violation(28, name() + " leaves session " + std::to_string(session) + " out of its list");
+    if constexpr (requires { m.lease, m.seen; })
+      if (m.lease == lease_ && m.seen > told_) throw Violation(5, name() + " counts assignments of another lease");
+  }, message);
+}
+
+void WorkerParty::freeze_after_beat() {
+  const auto& asked = plan_.settings.lease;
+  const Duration term = asked.count() == 0 || asked == forever ? Duration(stage_.profile.broker.lease) : Duration(asked);
+  freeze_ = term * 6 / 5 + chance_.between(Duration(0), Duration(stage_.profile.broker.ticket_ttl));
 }
 
 // What it says of itself is wrong: figures, events of others, and such that come after a gap.
