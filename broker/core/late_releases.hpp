@@ -1,16 +1,17 @@
 // Late releases: sessions that somebody released while no worker held them here. The worker may be cut off and come back
 // with its sessions; then those are to end, not to be held until their term is over.
 //
-// Bounded in number and time: the oldest is forgotten first. Every call is O(1), amortised. Not thread safe.
+// Bounded in number and time: the oldest is forgotten first. Every call is O(log n), amortised. Not thread safe.
 
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <tuple>
 
 #include "protocol/machine.hpp"
 
@@ -18,22 +19,19 @@ namespace pointsman::broker {
 
 class LateReleases {
  public:
-  // `owner` is the number of the principal. Whoever does not own the session may say what it likes: take() compares.
-  void add(std::uint64_t session, std::uint64_t owner, std::string client, Instant until, std::size_t most) {
+  // `owner` is the number of the principal. What somebody says of another's session does not count, nor does it undo
+  // what the other has said.
+  void add(std::uint64_t session, std::uint64_t owner, std::string_view client, Instant until, std::size_t most) {
     if (most == 0) return;
     while (order_.size() >= most) forget_first();
-    const std::uint64_t number = ++number_;
-    by_session_[session] = {owner, std::move(client), number};
-    order_.push_back({until, session, number});
+    const auto said = times_.try_emplace({session, owner, std::string(client)}).first;
+    ++said->second;
+    order_.push_back({until, said});
   }
 
-  // Whether these released that session; it is forgotten then.
-  bool take(std::uint64_t session, std::uint64_t owner, std::string_view client) {
-    const auto found = by_session_.find(session);
-    if (found == by_session_.end() || found->second.owner != owner || found->second.client != client)
-      return false;
-    by_session_.erase(found);
-    return true;
+  // Whether these released that session.
+  bool contains(std::uint64_t session, std::uint64_t owner, std::string_view client) const {
+    return times_.contains({session, owner, std::string(client)});
   }
 
   void forget(Instant now) {
@@ -41,26 +39,20 @@ class LateReleases {
   }
 
  private:
-  struct Released {
-    std::uint64_t owner = 0;
-    std::string client;
-    std::uint64_t number = 0;
-  };
+  using Times = std::map<std::tuple<std::uint64_t, std::uint64_t, std::string>, std::size_t>;
   struct Entry {
     Instant until;
-    std::uint64_t session = 0;
-    std::uint64_t number = 0;
+    Times::iterator said;
   };
 
   void forget_first() {
-    const auto found = by_session_.find(order_.front().session);
-    if (found != by_session_.end() && found->second.number == order_.front().number) by_session_.erase(found);
+    const auto said = order_.front().said;
     order_.pop_front();
+    if (--said->second == 0) times_.erase(said);
   }
 
-  std::unordered_map<std::uint64_t, Released> by_session_;
-  std::deque<Entry> order_;  // of those and of those taken since
-  std::uint64_t number_ = 0;
+  Times times_;  // how often it was said
+  std::deque<Entry> order_;
 };
 
 }  // namespace pointsman::broker

@@ -265,7 +265,7 @@ void Broker::adopt(Worker& worker, const Held& held) {
   if (held.open) open(session);
   if (owner.barred && !held.key.data.empty()) {
     release(session);  // its key was revoked while no broker was there
-  } else if (late_releases_.take(held.session, owner.number, held.client)) {
+  } else if (late_releases_.contains(held.session, owner.number, held.client)) {
     release(session);
   } else if (!held.id.empty()) {
     adopt_request(session);

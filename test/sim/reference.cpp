@@ -264,20 +264,18 @@ void Reference::take(const Address&, const Release& m) {
   if (found->second.client == m.client) may_release_.insert(m.session);
 }
 
-// No worker holds it, but one may come back with it: the newest word of each session counts, for a while.
+// No worker holds it, but one may come back with it: its client's word counts for a while.
 void Reference::let_go(const Release& m) {
   if (options_.remembered_max == 0) return;
   while (late_.size() >= options_.remembered_max) late_.pop_front();
-  for (Late& late : late_)
-    if (late.session == m.session) late.counts = false;
-  late_.push_back({now_ + options_.remember, m.session, m.client, true});
+  late_.push_back({now_ + options_.remember, m.session, m.client});
 }
 
 bool Reference::was_let_go(const Held& held) {
   while (!late_.empty() && late_.front().until <= now_) late_.pop_front();
-  for (Late& late : late_)
-    if (late.counts && late.session == held.session && late.client == held.client) return !(late.counts = false);
-  return false;
+  return std::any_of(late_.begin(), late_.end(), [&](const Late& late) {
+    return late.session == held.session && late.client == held.client;
+  });
 }
 
 void Reference::take(const Address&, const Register& m) {

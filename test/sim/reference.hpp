@@ -175,7 +175,6 @@ class Reference {
     Instant until;
     std::uint64_t session = 0;
     std::string client;
-    bool counts = false;
   };
   std::deque<Late> late_;
   std::uint64_t orders_ = 0;
