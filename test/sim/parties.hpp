@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -109,6 +110,7 @@ class WorkerParty final : public Party {
   void end(std::uint64_t session, std::uint64_t number, workers::Event event);
   void check();
   void check_said(const Message& message) const;
+  void heard(const Message& message);
   Duration skew() const;
 
   Stage& stage_;
@@ -122,6 +124,10 @@ class WorkerParty final : public Party {
   Duration asleep_{};
   Duration freeze_{};       // with the next heartbeat
   std::uint64_t told_ = 0;  // assignments under this lease
+  // On its own clock: when it sent its heartbeats under this lease, and until when those answered make the lease last.
+  std::map<std::uint64_t, Instant> beats_;
+  Duration offered_{}, term_{};  // zero: for ever
+  std::optional<Instant> kept_;
   std::map<std::uint64_t, std::string> open_;  // the service of each session
   std::set<std::pair<std::uint64_t, std::uint64_t>> running_;  // session and call
   bool done_ = false;

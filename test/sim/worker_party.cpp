@@ -61,15 +61,27 @@ void WorkerParty::crash() {
 void WorkerParty::stop(bool now) { step(workers::Stop{now}); }
 
 void WorkerParty::arrive(Incoming incoming) {
-  if (const auto* received = std::get_if<Received>(&incoming); received && received->from.door == Door::broker)
+  if (const auto* received = std::get_if<Received>(&incoming); received && received->from.door == Door::broker) {
     late_ = std::max(late_, world_.age());
-  if (const auto* received = std::get_if<Received>(&incoming); received && received->from.door == Door::broker)
+    heard(received->message);
     std::visit([this](const auto& m) {
       if constexpr (requires { m.lease, m.applied; }) held_lease_ = m.lease, applied_ = m.applied;
       if constexpr (std::is_same_v<std::remove_cvref_t<decltype(m)>, Assign>)
         if (m.lease == lease_) told_ = std::max(told_, m.first + m.sessions.size() - 1);
     }, received->message);
+  }
   std::visit([this](auto& event) { step(std::move(event)); }, incoming);
+}
+
+// How long its lease lasts by what it has heard, at most.
+void WorkerParty::heard(const Message& message) {
+  if (const auto* registered = std::get_if<Registered>(&message))
+    offered_ = registered->term_ms == forever ? Duration(0) : Duration(registered->term_ms);
+  const auto* answer = std::get_if<Heard>(&message);
+  if (!answer || answer->lease != lease_ || term_ == Duration(0)) return;
+  const auto beat = beats_.find(answer->beat);
+  if (beat == beats_.end()) return;
+  kept_ = std::max(kept_.value_or(Instant{}), beat->second + term_);
 }
 
 void WorkerParty::step(workers::Event event) {
@@ -97,12 +109,18 @@ void WorkerParty::check() {
 }
 
 void WorkerParty::act(const workers::Enrolled& action) {
-  if (action.lease != lease_) told_ = 0;
+  if (action.lease != lease_) {
+    told_ = 0;
+    beats_.clear();
+    kept_.reset();
+    term_ = offered_;
+  }
   lease_ = action.lease;
 }
 
 void WorkerParty::act(const Send& action) {
   check_said(action.message);
+  if (const auto* beat = std::get_if<Heartbeat>(&action.message)) beats_[beat->beat] = local();
   world_.send(*this, action);
   if (freeze_ > Duration(0) && !world_.calm() && std::holds_alternative<Heartbeat>(action.message))
     world_.pause(*this, std::exchange(freeze_, Duration(0)));
@@ -167,6 +185,9 @@ Duration WorkerParty::skew() const {
 
 void WorkerParty::act(const workers::SessionBegan& a) {
   if (!open_.emplace(a.session, a.service).second) throw Violation(21, name() + " begins session " + std::to_string(a.session) + " twice");
+  // One with a protocol of its own takes whom the broker assigned, whenever it hears of it.
+  if (kept_ && local() > *kept_ && plan_.settings.direct == Direct::pointsman)
+    throw Violation(86, name() + " begins session " + std::to_string(a.session) + " a term after the last heartbeat that was answered");
   // Its clock may have drifted since the message by which it knows the broker's.
   stage_.history.began(plan_.settings.name, lease_, a.session, a.service, a.client, late_ + skew(), asleep_);
 }
