@@ -339,7 +339,7 @@ void Broker::grant(Asked& asked, Seat& seat, std::size_t candidates) {
 // From now on the session is the request's answer.
 void Broker::bind(Asked& asked, Session& session) {
   session.asked = &asked;
-  session.request = {};
+  session.request = Text();
   asked.stage = Asked::Stage::granted;
   asked.service = nullptr;
   asked.session = &session;

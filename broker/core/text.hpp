@@ -29,8 +29,9 @@ class Text {
   }
   Text(Text&& other) noexcept : bytes_(other.bytes_), size_(std::exchange(other.size_, 0)) {}
   Text& operator=(Text&& other) noexcept {
-    std::swap(bytes_, other.bytes_);
-    std::swap(size_, other.size_);
+    const Text before(std::move(*this));
+    bytes_ = other.bytes_;
+    size_ = std::exchange(other.size_, 0);
     return *this;
   }
   ~Text() {
