@@ -96,7 +96,8 @@ class ClientCore {
   void lost(const Lost& message);
   void relink(std::uint64_t link);
   void show_again(SessionState& session);
-  enum class Guilt : std::uint8_t { dead, refused };
+  static bool turned_away(const SessionState& session, const Refused& message);
+  enum class Guilt : std::uint8_t { dead, refused, turned_away };
   void replace(std::uint64_t handle, SessionState& session, Guilt guilt, Code code, std::string reason);
   void drop_grant(std::uint64_t handle, SessionState& session, bool dead);
   void end(std::uint64_t handle, Ending ending, Code code, std::string reason);

@@ -168,7 +168,8 @@ void ClientCore::session_refused(std::uint64_t handle, SessionState& session, co
     return arm(handle, session);
   }
   if (ends_session(message.code) || (message.code == Code::busy && !session.admitted)) {
-    return replace(handle, session, Guilt::refused, message.code, message.reason);
+    const Guilt guilt = turned_away(session, message) ? Guilt::turned_away : Guilt::refused;
+    return replace(handle, session, guilt, message.code, message.reason);
   }
   const auto call = session.calls.find(message.number);
   if (call != session.calls.end() && call->second.sent) {
@@ -176,6 +177,15 @@ void ClientCore::session_refused(std::uint64_t handle, SessionState& session, co
   } else if (message.number == 0) {
     replace(handle, session, Guilt::refused, message.code, message.reason);
   }
+}
+
+// Whether a worker that refuses has not begun the call that is out. The refusal may be of an earlier message than the
+// call, or, unless it is for want of room, of a later one.
+bool ClientCore::turned_away(const SessionState& session, const Refused& message) {
+  if (session.shown == 1) return true;
+  if (message.code != Code::busy && message.code != Code::draining) return false;
+  const auto call = session.calls.find(message.number);
+  return call != session.calls.end() && call->second.sent;
 }
 
 // The broker thinks that the worker is gone. The worker itself is asked, unless nothing is lost with it.
@@ -230,10 +240,7 @@ void ClientCore::show_again(SessionState& session) {
 
 void ClientCore::replace(std::uint64_t handle, SessionState& session, Guilt guilt, Code code,
                          std::string reason) {
-  // What is refused for want of room was not let in before either; other refusals may be of a later message.
-  const bool turned_away =
-      guilt == Guilt::refused && (code == Code::busy || code == Code::draining || session.shown == 1);
-  const bool worked = session.admitted || (session.in_flight() > 0 && !turned_away);
+  const bool worked = session.admitted || (session.in_flight() > 0 && guilt != Guilt::turned_away);
   if (worked) ++session.deaths;
   const bool again =
       session.deaths <= session.asked.reassign && session.idle_renewals < settings_.renewals_max;
