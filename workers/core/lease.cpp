@@ -74,7 +74,7 @@ void WorkerCore::on(const Registered& message) {
   if (message.worker != settings_.name || message.lease == lease_ || admission_.knows(message.lease)) return;
   if (stage_ == Stage::leaving) return;
   // Not asked for: an earlier registration arrived twice or late, and the broker made a new lease of it.
-  const bool unasked = stage_ == Stage::registered;
+  const bool unasked = stage_ == Stage::registered || !waiting_for_answer_;
   if (unasked && message.lease < lease_) return;
   admission_.add_key(now_, message.lease, message.key, message.now_ms);
   stage_ = Stage::registered;
