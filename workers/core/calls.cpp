@@ -26,7 +26,7 @@ void WorkerCore::on(const Address& from, const Call& message, const Payload& pay
     return;
   }
   const bool over = session->running && same(*session->running);
-  if (over || std::count(session->finished.begin(), session->finished.end(), message.number) > 0) {
+  if (over || session->finished.contains(message.number)) {
     return refuse(from, Call::op, Code::ended, "call " + std::to_string(message.number) + " was answered before",
                   "a new call needs a new number", about);
   }
@@ -112,8 +112,7 @@ void WorkerCore::failed(FailedCall event) {
 
 // The work of the running call has really ended.
 void WorkerCore::ended(Session& session) {
-  session.finished.push_back(session.running->number);
-  if (session.finished.size() > settings_.calls_max) session.finished.pop_front();
+  session.finished.add(session.running->number);
   session.running.reset();
   --running_;
   if (session.stage == Session::Stage::closing) return remove(session);
@@ -147,7 +146,7 @@ void WorkerCore::on(const Address& from, const Abandon& message) {
     return;
   }
   // The answer was quicker; or nobody ever called.
-  if (std::count(session->finished.begin(), session->finished.end(), message.number) > 0) return;
+  if (session->finished.contains(message.number)) return;
   refuse(from, Abandon::op, Code::unknown_request, "call " + std::to_string(message.number) + " is not known", {}, about);
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "protocol/machine.hpp"
+#include "workers/core/finished.hpp"
 
 namespace pointsman::workers {
 
@@ -45,7 +46,7 @@ struct Session {
 
   std::optional<PendingCall> running;
   std::deque<PendingCall> waiting;      // at most calls_max
-  std::deque<std::uint64_t> finished;   // newest numbers, at most calls_max: none is worked on twice
+  Finished finished;
 };
 
 }  // namespace pointsman::workers

@@ -178,7 +178,7 @@ void WorkerCore::check() const {
     MUST(session.stage != Session::Stage::assigned || !session.running);
     MUST(session.stage != Session::Stage::closing || (session.running && session.running->abandoned));
     MUST(session.waiting.size() <= settings_.calls_max);
-    MUST(session.finished.size() <= settings_.calls_max);
+    MUST(session.finished.ranges() <= finished_ranges);
   }
   MUST(sessions_.size() <= limits::slots);
   MUST(timers_.size() == sessions_.size());
