@@ -261,7 +261,8 @@ void Broker::heard_from(Worker& worker) {
     worker.struck_off = worker.ends + worker.term;
   }
   worker.probe_ends = never;
-  if (!worker.silent && !worker.probing && !worker.unanswered) return;
+  // The lease clock goes back a little when time is forgiven, so the end may be earlier than it was.
+  if (!worker.silent && !worker.probing && !worker.unanswered) return retime(worker);
   const bool told = worker.silent || worker.unanswered;
   if (worker.silent) --silent_;
   worker.silent = worker.probing = worker.unanswered = false;

@@ -63,19 +63,31 @@ void History::wanted(const Request& request, Instant now) {
 
 void History::after_broker(const broker::Event& event, const broker::Actions& actions, Instant now) {
   check_answers(event, actions);
+  // A request that timed out just before it was repeated, in the same step, is asked anew.
+  bool anew = false;
+  const auto answered = [&](const std::string& id) {
+    if (anew && id == asking_->id && !waiting_.contains(id)) wanted(Request(*asking_), now);
+  };
   for (const auto& action : actions) {
     const auto& message = std::get<Send>(action).message;
     if (const auto* m = std::get_if<Registered>(&message)) registered(*m, now);
-    if (const auto* m = std::get_if<Assign>(&message)) assigned(*m, now);
-    if (const auto* m = std::get_if<Granted>(&message)) granted(*m, now);
+    if (const auto* m = std::get_if<Queued>(&message)) answered(m->id);
+    if (const auto* m = std::get_if<Assign>(&message)) {
+      for (const auto& row : m->sessions) answered(row.id);
+      assigned(*m, now);
+    }
+    if (const auto* m = std::get_if<Granted>(&message)) {
+      answered(m->id);
+      granted(*m, now);
+    }
     // One that could not be read is refused, too, but it was only a copy of the one that waits.
     if (const auto* m = std::get_if<Refused>(&message);
         m && m->about == Request::op && m->code != Code::bad_message && m->code != Code::unknown_op &&
-        m->code != Code::wrong_version) waiting_.erase(m->id);
+        m->code != Code::wrong_version) {
+      waiting_.erase(m->id);
+      anew = anew || (asking_ && m->id == asking_->id && m->code == Code::timed_out);
+    }
     if (const auto* m = std::get_if<Cancelled>(&message)) waiting_.erase(m->id);
-    // It timed out just before it was repeated: asked anew.
-    if (const auto* m = std::get_if<Queued>(&message); m && asking_ && m->id == asking_->id && !waiting_.contains(m->id))
-      wanted(Request(*asking_), now);
   }
   for (const auto& [id, want] : waiting_)
     if (want.deadline < now)
