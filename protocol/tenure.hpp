@@ -65,6 +65,7 @@ struct Register {
   std::uint64_t completed = 0;
   Milliseconds busy_ms{0};
   std::vector<Held> sessions;
+  std::uint64_t attempt = 0;  // counts the registrations of this instance; 0: not counted
 
   static constexpr auto fields() {
     return listed(need("worker", &Register::worker, 1, limits::name),
@@ -77,7 +78,8 @@ struct Register {
                   may("key", &Register::key, 0, limits::key), flag("draining", &Register::draining),
                   may("completed", &Register::completed, 0, limits::number),
                   may("busy_ms", &Register::busy_ms, 0, limits::number),
-                  may("sessions", &Register::sessions, 0, limits::slots));
+                  may("sessions", &Register::sessions, 0, limits::slots),
+                  may("attempt", &Register::attempt, 0, limits::number));
   }
   friend bool operator==(const Register&, const Register&) = default;
 };
@@ -199,6 +201,7 @@ struct Registered {
   std::uint64_t epoch = 0;
   Bytes key;                // checks tickets under this lease; secret
   Milliseconds now_ms{0};   // the broker's clock, for the age of tickets
+  std::uint64_t attempt = 0;  // of the registration that this answers
 
   static constexpr auto fields() {
     return listed(need("worker", &Registered::worker, 1, limits::name),
@@ -207,7 +210,8 @@ struct Registered {
                   need("heartbeat_ms", &Registered::heartbeat_ms, 1, limits::day_ms),
                   may("epoch", &Registered::epoch, 0, limits::number),
                   need("key", &Registered::key, 32, 32),
-                  may("now_ms", &Registered::now_ms, 0, limits::number));
+                  may("now_ms", &Registered::now_ms, 0, limits::number),
+                  may("attempt", &Registered::attempt, 0, limits::number));
   }
   friend bool operator==(const Registered&, const Registered&) = default;
 };

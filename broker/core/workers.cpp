@@ -135,7 +135,8 @@ void Broker::on(const Address& from, const Register& message) {
                         .heartbeat_ms = in_ms(worker.heartbeat),
                         .epoch = options_.epoch,
                         .key = worker.ticket_key,
-                        .now_ms = in_ms(now_)});
+                        .now_ms = in_ms(now_),
+                        .attempt = message.attempt});
   for (const Held& held : message.sessions) adopt(worker, held);
   refresh(worker);
   for (const auto& seat : worker.seats) {

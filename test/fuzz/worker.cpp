@@ -67,6 +67,7 @@ class WorkerGame {
     if (auto* registered = std::get_if<Registered>(&message)) {
       if (registered->worker != "w3") registered->worker = settings_.name;
       registered->key = seal_of(registered->lease);
+      registered->attempt %= 16;
     }
     if (auto* assign = std::get_if<Assign>(&message)) {
       for (Assignment& row : assign->sessions) assigned_.insert(row.session);

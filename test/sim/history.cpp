@@ -98,10 +98,15 @@ void History::after_broker(const broker::Event& event, const broker::Actions& ac
 void History::check_answers(const broker::Event& event, const broker::Actions& actions) {
   const auto* received = std::get_if<Received>(&event);
   if (!received) return;
+  // What is told without being asked: sessions that are granted, and the new place of a request that goes on waiting.
+  const auto unasked = [&](const Message& message) {
+    if (const auto* queued = std::get_if<Queued>(&message)) return !asking_ || queued->id != asking_->id;
+    return std::holds_alternative<Happened>(message) || std::holds_alternative<Assign>(message);
+  };
   std::size_t back = 0;
   for (const auto& action : actions) {
     const auto& send = std::get<Send>(action);
-    back += send.to == received->from && !std::holds_alternative<Happened>(send.message);
+    back += send.to == received->from && !unasked(send.message);
   }
   std::visit([&](const auto& m) {
     using M = std::remove_cvref_t<decltype(m)>;
@@ -112,7 +117,7 @@ void History::check_answers(const broker::Event& event, const broker::Actions& a
       for (const auto& action : actions) {
         const auto& send = std::get<Send>(action);
         const auto* refused = std::get_if<Refused>(&send.message);
-        if (send.to == received->from && (!refused || refused->code != Code::unknown_lease || refused->lease != m.lease)) back = 0;
+        if (send.to == received->from && !unasked(send.message) && (!refused || refused->code != Code::unknown_lease || refused->lease != m.lease)) back = 0;
       }
       if (back != 1) throw Violation(m.lease <= epoch_ ? 32 : 5, "lease " + number(m.lease) + " is not current, but its message is not refused as such");
     } else if constexpr (!std::is_same_v<M, Register> && !std::is_same_v<M, Watch>) {

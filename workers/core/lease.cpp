@@ -30,8 +30,8 @@ void WorkerCore::enroll() {
   if (waiting_for_answer_) out_->push_back(Reconnect{});
   stage_ = Stage::registering;
   waiting_for_answer_ = true;
-  // An answer does not say which registration it is for: the lease is counted from the oldest one without an answer.
-  if (unanswered_++ == 0) asked_ = now_;
+  attempts_.emplace_back(++attempt_, now_);
+  if (attempts_.size() > 8) attempts_.pop_front();
   // What happens from here on is told under the new lease; what happened before is in the list.
   events_.clear();
   first_event_ = 1;
@@ -49,7 +49,8 @@ void WorkerCore::enroll() {
                 .draining = draining_,
                 .completed = completed_,
                 .busy_ms = std::chrono::duration_cast<Milliseconds>(busy_),
-                .sessions = held()});
+                .sessions = held(),
+                .attempt = attempt_});
   retry_later();
 }
 
@@ -64,7 +65,6 @@ void WorkerCore::register_anew() {
   run_since_ = now_;
   retry_ = settings_.retry;
   waiting_for_answer_ = false;
-  unanswered_ = 0;
   if (!hurried) return enroll();
   stage_ = Stage::registering;
   next_ = now_ + jitter(settings_.retry);
@@ -73,8 +73,11 @@ void WorkerCore::register_anew() {
 void WorkerCore::on(const Registered& message) {
   if (message.worker != settings_.name || message.lease == lease_ || admission_.knows(message.lease)) return;
   if (stage_ == Stage::leaving) return;
-  // Not asked for: an earlier registration arrived twice or late, and the broker made a new lease of it.
-  const bool unasked = stage_ == Stage::registered || !waiting_for_answer_;
+  const auto attempt = std::find_if(attempts_.begin(), attempts_.end(), [&](const auto& a) { return a.first == message.attempt; });
+  const bool known = attempt != attempts_.end();
+  // Not the answer to what was asked last: an earlier registration arrived twice or late, and the broker made a lease of
+  // it, with the list of sessions as it was then.
+  const bool unasked = stage_ == Stage::registered || !waiting_for_answer_ || message.attempt != attempt_;
   if (unasked && message.lease < lease_) return;
   admission_.add_key(now_, message.lease, message.key, message.now_ms);
   stage_ = Stage::registered;
@@ -89,12 +92,12 @@ void WorkerCore::on(const Registered& message) {
   silent_since_ = never;
   broken_ = false;
   hurry_ = Duration{0};
-  renewed_at(asked_);
-  // Workers that registered at the same moment do not renew at the same moment. One that does not know how old its
-  // lease is renews at once.
-  const bool unsure = unasked || unanswered_ > 1;
-  unanswered_ -= unanswered_ > 0;
-  if (unsure) next_ = now_;
+  // The lease runs from when it was asked for. Of one that was asked for nobody knows when only the renewal counts.
+  if (known) renewed_at(attempt->second);
+  else fence_ = term_ == Duration{0} ? never : now_;
+  if (known) attempts_.erase(attempts_.begin(), attempt + 1);
+  // Workers that registered at the same moment do not renew at the same moment.
+  if (unasked) next_ = now_;
   else next_ = now_ + heartbeat_ / 2 + Duration(static_cast<Duration::rep>(chance() % static_cast<std::uint64_t>(heartbeat_.count() / 2 + 1)));
   out_->push_back(Enrolled{lease_});
   if (unasked) {
@@ -182,7 +185,6 @@ void WorkerCore::on(const Refused& message) {
   }
   if (message.about != Register::op || stage_ != Stage::registering || !waiting_for_answer_) return;
   waiting_for_answer_ = false;
-  unanswered_ -= unanswered_ > 0;
   out_->push_back(Denied{message.code, message.reason, message.remedy});
   const bool late = settings_.patience > Duration{0} && now_ - run_since_ >= settings_.patience;
   if (late || hopeless(message.code)) return finish(message.code, message.reason, message.remedy);

@@ -140,8 +140,8 @@ class WorkerCore {
   // Lease.
   Stage stage_ = Stage::starting;
   Instant next_;                // the next registration, heartbeat or farewell
-  Instant asked_;               // when the oldest registration was sent that may be unanswered
-  int unanswered_ = 0;          // registrations
+  std::uint64_t attempt_ = 0;   // to register, in all
+  std::deque<std::pair<std::uint64_t, Instant>> attempts_;  // not answered: number, when sent; at most 8
   Instant run_since_;           // when the worker began to try to register
   Instant enrolled_at_;
   Duration retry_{0};

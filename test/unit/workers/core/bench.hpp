@@ -32,7 +32,10 @@ class Bench {
     core.step(Instant(now), std::move(event), actions);
     core.check();
     Lines lines;
-    for (const Action& action : actions) lines.push_back(line_of(action));
+    for (const Action& action : actions) {
+      lines.push_back(line_of(action));
+      attempts += lines.back().starts_with("broker register ");
+    }
     return lines;
   }
 
@@ -59,10 +62,12 @@ class Bench {
     tell(Elapsed{});
     tell(registered(7));
   }
-  static Event registered(std::uint64_t lease, std::uint64_t epoch = 5) {
+  // The answer to what was asked last.
+  Event registered(std::uint64_t lease, std::uint64_t epoch = 5) const {
     return Received{{.door = Door::broker},
                     Registered{.worker = "w", .lease = lease, .term_ms = Milliseconds(10'000),
-                               .heartbeat_ms = Milliseconds(3000), .epoch = epoch, .key = bench_key},
+                               .heartbeat_ms = Milliseconds(3000), .epoch = epoch, .key = bench_key,
+                               .attempt = attempts},
                     {}};
   }
 
@@ -113,6 +118,7 @@ class Bench {
 
   WorkerCore core;
   Duration now{std::chrono::seconds(1)};
+  std::uint64_t attempts = 0;  // to register
   Duration enrolled{std::chrono::seconds(1)};  // when the broker's clock showed 0
 };
 

@@ -38,12 +38,12 @@ TEST_CASE("a worker registers at its first step and again by a new connection un
   Bench bench;
   CHECK(bench.core.deadline() == Instant{});
   CHECK(bench.tell(Elapsed{}) ==
-        Lines{"broker register worker=w instance=i services=[{service=zip}] slots=2 endpoint=tcp://127.0.0.1:9"});
+        Lines{"broker register worker=w instance=i services=[{service=zip}] slots=2 endpoint=tcp://127.0.0.1:9 attempt=1"});
   const Lines later = bench.wait(700ms);
   REQUIRE(later.size() == 2);
   CHECK(later[0] == "reconnect");
   CHECK(later[1].starts_with("broker register"));
-  CHECK(bench.tell(Bench::registered(7)) == Lines{"enrolled 7"});
+  CHECK(bench.tell(bench.registered(7)) == Lines{"enrolled 7"});
   CHECK(says(bench.wait(3s), "broker heartbeat lease=7 beat=1"));
 }
 
@@ -123,10 +123,10 @@ TEST_CASE("a worker whose lease is not known registers anew with what it holds")
   bench.wait(2s);
   const Lines lines = bench.broker("refused about=heartbeat code=unknown-lease lease=7");
   REQUIRE(lines.size() == 1);
-  CHECK(lines[0].ends_with("sessions=[{session=20 service=zip client=ann open=true} {session=21 service=zip client=abe id=r1}]"));
+  CHECK(lines[0].ends_with("sessions=[{session=20 service=zip client=ann open=true} {session=21 service=zip client=abe id=r1}] attempt=2"));
   bench.client(1, "release session=20");
   // What happened since the list was made is told under the new lease.
-  CHECK(bench.tell(Bench::registered(99, 6)).back().starts_with("broker report lease=99 first=1 events=[{session=20 closed=true}]"));
+  CHECK(bench.tell(bench.registered(99, 6)).back().starts_with("broker report lease=99 first=1 events=[{session=20 closed=true}]"));
   // Tickets of the former lease are still good.
   CHECK(says(bench.client(1, bench.open(21, "abe")), "began 21"));
 }
@@ -142,10 +142,10 @@ TEST_CASE("a lease that nobody asked for is taken with the whole list") {
   Bench bench;
   bench.enroll();
   bench.client(1, bench.open(20));
-  const Lines lines = bench.tell(Bench::registered(8));
+  const Lines lines = bench.tell(bench.registered(8));
   CHECK(lines == Lines{"enrolled 8", "broker holding lease=8 sessions=[{session=20 service=zip client=ann open=true}]"});
   CHECK(says(bench.wait(1ms), "broker heartbeat"));  // how old it is, it does not know
-  CHECK(bench.tell(Bench::registered(7)).empty());
+  CHECK(bench.tell(bench.registered(7)).empty());
 }
 
 TEST_CASE("a worker whose connection broke looks for its broker at once and then ever less often") {

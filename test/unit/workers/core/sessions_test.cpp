@@ -83,7 +83,7 @@ TEST_CASE("a ticket of a former lease is honoured for a while, then told from a 
   const Message late = bench.open(21);
   bench.broker("refused about=heartbeat code=unknown-lease lease=7");
   bench.wait(2s);
-  bench.tell(Bench::registered(8));
+  bench.tell(bench.registered(8));
   CHECK(says(bench.client(1, before), "c1 opened session=20"));
   bench.wait(2min);
   CHECK(says(bench.client(1, late), "c1 refused about=open code=old-ticket"));
