@@ -145,7 +145,9 @@ std::variant<Message, Fault> World::garbled(const Message& message, Line& line) 
 
 void World::post(Line& line, int way, Message message, Payload payload) {
   Party* other = acceptor(line);
-  auto at = now_ + line.chance.around(profile_.delay) + Duration(20);
+  // In calm even the slowest answer comes before anybody takes its sender for dead.
+  const auto way_takes = line.chance.around(profile_.delay);
+  auto at = now_ + (calm_ ? std::min(way_takes, 3 * profile_.delay) : way_takes) + Duration(20);
   if (line.dark > now_) return;
   if (hit(Trouble::delay)) at += line.chance.around(milliseconds(800));
   if (other) {
