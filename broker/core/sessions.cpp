@@ -125,6 +125,11 @@ void Broker::lapse_due() {
     Session& session = lapses_.first();
     Worker& worker = *session.worker();
     count(Count::reservations_lapsed);
+    // Its worker may hold it all the same, and have heard of the release as little as we of the opening.
+    if (session.released) {
+      late_releases_.add(session.id, session.client->owner->number, session.client->name, now_ + options_.remember,
+                         options_.remembered_max);
+    }
     close(session, Ending::unused);
     refresh(worker);
     match(worker);
