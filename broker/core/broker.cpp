@@ -42,7 +42,10 @@ void Broker::step(Instant now, const Event& event, Actions& out) {
     count(Count::stalls_forgiven);
   }
   now_ = now;
-  if (started_ == Instant{}) started_ = now;
+  if (started_ == Instant{}) {
+    started_ = now;
+    settle_at_ = now + options_.settle;
+  }
   out_ = &out;
   pass_time();
   std::visit(
@@ -66,6 +69,7 @@ Instant Broker::deadline() const {
     due = worker_timers_.first().timer + forgiven_;
   }
   if (!deadlines_.empty()) due = std::min(due, deadlines_.first_key().at);
+  due = std::min(due, settle_at_);
   if (!lapses_.empty()) due = std::min(due, lapses_.first_key().at);
   if (!telling_.empty()) due = std::min(due, telling_.first()->tell);
   if (!untelling_.empty()) due = std::min(due, untelling_.first()->tell_at);
@@ -81,6 +85,7 @@ void Broker::pass_time() {
     refuse_waiting(deadlines_.first(), Code::timed_out, "nobody became free while the request would wait",
                    "wait longer, or start more workers");
   }
+  if (settle_at_ <= now_) settle();
   sweep();
   lapse_due();
   while (!ramps_.empty() && ramps_.begin()->first.first <= now_) {

@@ -232,6 +232,7 @@ class Broker {
   void open(Session& session);
   void close(Session& session, Ending ending, const std::string& detail = {});
   void drop(Session& session);
+  void settle();
   void lapse_due();
   bool issued_here(std::uint64_t session) const { return session > options_.epoch && session <= last_id_; }
 
@@ -300,6 +301,7 @@ class Broker {
   bool overloaded_ = false;
   Instant now_;
   Instant started_;
+  Instant settle_at_ = never;  // requests wait for services that nobody offers yet, until then
   Duration forgiven_{0};  // the lease clock is behind now_ by this
   bool shutting_down_ = false;
   std::uint64_t last_id_;

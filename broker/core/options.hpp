@@ -44,6 +44,10 @@ struct Options {
   Duration remember{std::chrono::seconds(30)};  // how long the id of an ended request is known
   Duration watch_term{std::chrono::seconds(30)};
 
+  // After its start a broker lets requests wait for services that nobody offers yet: the workers of the one before it
+  // come back one after the other. At the end of it those that did not ask to wait (`absent`) are refused. 0: at once.
+  Duration settle{std::chrono::seconds(3)};
+
   // A worker that was told of a session less than this ago is told of the next ones together, this late at most, while
   // three quarters of its slots are free. Its ticket admits the client meanwhile. 0: of each at once.
   Duration notice_wait{std::chrono::milliseconds(10)};

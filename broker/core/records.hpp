@@ -180,6 +180,7 @@ struct Asked {
   Origin from;
   Stage stage = Stage::waiting;
   bool updates = false;
+  bool absent = false;        // waits also when nobody offers the service
   bool released = false;      // its session is not wanted any more
   bool adopted = false;       // its worker held the session before this broker knew
   Code ending = Code::ended;  // how it ended

@@ -21,6 +21,12 @@ constexpr int pass_over_max = 32;
 // A wait is judged hopeless only after this many sessions have shown how long one takes.
 constexpr std::uint64_t hopeless_samples = 10;
 
+std::string nobody_offers(const std::string& service) { return "nobody offers \"" + service + "\""; }
+
+std::string start_a_worker(const std::string& service) {
+  return "start a worker: pointsman worker --service " + service + " -- COMMAND; or ask with absent=true to wait for one";
+}
+
 }  // namespace
 
 Asked* Broker::find_request(const Principal& owner, std::string_view client, std::string_view id) const {
@@ -28,6 +34,22 @@ Asked* Broker::find_request(const Principal& owner, std::string_view client, std
   if (!known) return nullptr;
   return asked_.find(hash_of(*known, id),
                      [&](const Asked& asked) { return asked.client == known && asked.id.view() == id; });
+}
+
+// The workers had their time to come back. Some requests a step are refused, and the rest in the next ones.
+void Broker::settle() {
+  std::vector<Asked*> unserved;
+  for (const auto& [name, service] : services_) {
+    if (!service->seats.empty() || service->settings.on_demand) continue;
+    Line::Walk walk = service->line.walk();
+    for (Asked* asked = walk.next(); asked && unserved.size() < sweep_max; asked = walk.next())
+      if (!asked->absent) unserved.push_back(asked);
+  }
+  settle_at_ = unserved.size() < sweep_max ? never : now_;
+  for (Asked* asked : unserved) {
+    const std::string name = asked->service->name;
+    refuse_waiting(*asked, Code::unknown_service, nobody_offers(name), start_a_worker(name));
+  }
 }
 
 Asked& Broker::remember(Client& client, std::string_view id, const Service& service) {
@@ -47,6 +69,7 @@ Asked& Broker::remember(const Address& from, const Request& message, const Servi
   Asked& asked = remember(need_client(*principal_, message.client), message.id, service);
   asked.from = Origin(from);
   asked.updates = message.updates;
+  asked.absent = message.absent;
   asked.priority = static_cast<std::uint8_t>(message.priority);
   asked.term = in_short(message.term_ms.count() == 0 ? options_.session_term : Duration(message.term_ms));
   if (!message.exclude.empty()) aside(asked).exclude = message.exclude;
@@ -98,11 +121,10 @@ void Broker::on(const Address& from, const Request& message) {
               fault->code == Code::not_allowed ? Milliseconds(0) : Milliseconds(1000));
   }
   if (overloaded_) return no(Code::overloaded, "the broker is short of memory", "ask again later", Milliseconds(1000));
-  const bool awaited = message.absent || (service && service->settings.on_demand);
+  const bool settling = settle_at_ != never && message.wait_ms.count() > 0;
+  const bool awaited = message.absent || settling || (service && service->settings.on_demand);
   if (!awaited && (!service || service->seats.empty())) {
-    return no(Code::unknown_service, "nobody offers \"" + message.service + "\"",
-              "start a worker: pointsman worker --service " + message.service +
-                  " -- COMMAND; or ask with absent=true to wait for one");
+    return no(Code::unknown_service, nobody_offers(message.service), start_a_worker(message.service));
   }
   if (sessions_.size() >= options_.sessions_max) {
     return no(Code::limit_reached, "sessions_max is " + std::to_string(options_.sessions_max),

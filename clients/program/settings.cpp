@@ -62,6 +62,8 @@ constexpr std::array setting_list{
     Key<Settings>{"broker.remember", core<&Options::remember>, "how long an ended request's id is known", 0, day},
     Key<Settings>{"broker.watch_term", core<&Options::watch_term>, "of a subscription without renewal", 1000,
                   day},
+    Key<Settings>{"broker.settle", core<&Options::settle>,
+                  "after its start, for workers to come back before their services are called unknown", 0, day},
     Key<Settings>{"broker.notice_wait", core<&Options::notice_wait>,
                   "notices to a busy worker wait for each other; 0: none waits", 0, 1000},
     Key<Settings>{"broker.workers_max", core<&Options::workers_max>, "workers", 1, 10'000'000},

@@ -39,6 +39,7 @@ broker::Options options_of(Fields& fields) {
   o.session_term = fields.duration("session_term", o.session_term);
   o.remember = fields.duration("remember", o.remember);
   o.watch_term = fields.duration("watch_term", o.watch_term);
+  o.settle = fields.duration("settle", Duration{0});
   o.notice_wait = fields.duration("notice_wait", Duration{0});  // so that a story need not wait for what it tells
   o.workers_max = fields.number("workers_max", o.workers_max);
   o.services_max = fields.number("services_max", o.services_max);

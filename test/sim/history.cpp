@@ -235,7 +235,9 @@ void History::inspected(const Lists& lists) {
 
   std::map<std::string, std::size_t> ahead;
   for (const auto& row : waiting) {
-    if (++ahead[row.service] > looked_at || profile_.broker.services.at(row.service).slow_start.count() > 0) continue;
+    const auto settings = profile_.broker.services.find(row.service);
+    if (settings == profile_.broker.services.end()) continue;  // made up; nobody offers it
+    if (++ahead[row.service] > looked_at || settings->second.slow_start.count() > 0) continue;
     for (const auto& worker : workers) {
       if (worker.state != State::alive || !worker.why.empty() || worker.used >= worker.slots) continue;
       const auto& plans = profile_.workers;

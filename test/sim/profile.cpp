@@ -39,6 +39,7 @@ void draw_broker(Chance& chance, Profile& p) {
   b.ticket_ttl = std::min<std::int64_t>(scale, 12) * chance.between(milliseconds(500), milliseconds(5000));
   b.session_term = scale * chance.between(seconds(1), seconds(20));
   b.remember = chance.between(seconds(5), seconds(40));
+  b.settle = seconds(static_cast<std::int64_t>(p.seed % 4));
   if (p.quiet) b.watch_term = minutes(10);
   b.master.data.assign(32, '\0');
   for (auto& byte : b.master.data) byte = static_cast<char>(chance.next());

@@ -78,6 +78,9 @@ void Reference::woken(Instant now, Instant deadline) {
 }
 
 void Reference::stepped(Instant now, const broker::Event& event, const broker::Actions& actions) {
+  const bool settled = started_ != never && now >= started_ + options_.settle;
+  const bool was_settled = started_ != never && now_ >= started_ + options_.settle;
+  if (started_ == never) started_ = now;
   now_ = now;
   passing_ = std::holds_alternative<Elapsed>(event);
   while (!ended_.empty() && asked_.at(ended_.front()).forget <= now_) forget_oldest();
@@ -106,6 +109,10 @@ void Reference::stepped(Instant now, const broker::Event& event, const broker::A
     const auto& send = std::get<Send>(action);
     std::visit([&](const auto& m) { fact(send.to, m); }, send.message);
   }
+  if (settled && !was_settled)
+    for (const auto& [name, asked] : waiting_)
+      if (!asked->absent && !offered(asked->service))
+        throw Violation(71, "request " + text(name) + " should be refused: the workers had their time to come back");
   settle();
 }
 
@@ -220,9 +227,13 @@ void Reference::take(const Address& from, const Request& m) {
     may_release_.insert(m.failed);
   }
   wanted_ = Asked{.service = m.service, .exclude = {m.exclude.begin(), m.exclude.end()}, .priority = m.priority,
-                  .peer = from.peer, .deadline = now_ + m.wait_ms};
+                  .peer = from.peer, .deadline = now_ + m.wait_ms, .absent = m.absent};
   refuse_ = refusal(m);
   if (refuse_) wanted_.reset();
+}
+
+bool Reference::offered(const std::string& service) const {
+  return std::any_of(workers_.begin(), workers_.end(), [&](const auto& entry) { return entry.second.seats.contains(service); });
 }
 
 // Why a request cannot even wait; nothing if it is granted or waits.
@@ -236,7 +247,8 @@ std::optional<Code> Reference::refusal(const Request& m) const {
     const bool excluded = std::count(m.exclude.begin(), m.exclude.end(), worker.name) > 0;
     free = free || (is_free(worker, m.service) && !excluded);
   }
-  if (!m.absent && seats == 0) return Code::unknown_service;
+  const bool settling = now_ < started_ + options_.settle && m.wait_ms.count() > 0;
+  if (!m.absent && seats == 0 && !settling) return Code::unknown_service;
   if (free) return std::nullopt;
   if (m.wait_ms.count() == 0) return Code::no_worker;
   const auto ahead = line(m.service).size();
@@ -696,6 +708,8 @@ void Reference::closed(std::uint64_t id, const std::string& ending) {
     lost_.insert(session.worker);
   } else if (ending != word(Ending::unused) || session.open || session.lapses > now_) {
     throw Violation(25, "session " + number(id) + " is closed (" + ending + "), but no worker says so");
+  } else if (session.released) {
+    let_go({.session = id, .client = session.client});  // only its worker knows whether it was opened
   }
   if (session.open && ending != word(Ending::lost)) {
     Means& mean = means_[session.service];
@@ -741,7 +755,9 @@ void Reference::refused(const Name& name, const std::string& code) {
   if (waiting != asked_.end() && waiting->second.stage == Asked::Stage::waiting) {
     const bool late = waiting->second.deadline <= now_;
     if (code == word(Code::timed_out) && !late) throw Violation(17, "request " + text(name) + " is refused as late before its deadline");
-    if (code != word(Code::timed_out) && code != word(Code::shutting_down))
+    const bool unserved = code == word(Code::unknown_service) && now_ >= started_ + options_.settle &&
+                          !waiting->second.absent && !offered(waiting->second.service);
+    if (code != word(Code::timed_out) && code != word(Code::shutting_down) && !unserved)
       throw Violation(71, "request " + text(name) + ", which waits, is refused: " + code);
     waiting_.erase(name);
     asked_.erase(waiting);

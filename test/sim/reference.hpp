@@ -98,6 +98,7 @@ class Reference {
     std::uint64_t peer = 0;
     bool known_peer = true;
     Instant deadline;
+    bool absent = false;
     std::pair<std::int64_t, std::uint64_t> key;
     std::uint64_t session = 0;
     bool released = false;
@@ -145,6 +146,7 @@ class Reference {
 
   // What is so.
   std::uint64_t room(const Worker& worker, const std::string& service) const;
+  bool offered(const std::string& service) const;
   bool is_free(const Worker& worker, const std::string& service) const;
   std::vector<Worker*> free_at(const std::string& service);
   std::vector<const Asked*> line(const std::string& service, std::vector<Name>* names = nullptr) const;
@@ -180,6 +182,7 @@ class Reference {
   std::uint64_t orders_ = 0;
   std::uint64_t arrivals_ = 0;
   Instant now_;
+  Instant started_ = never;
   Duration overslept_{0};  // what the broker has to give back, at least
   Duration forgiven_{0};   // and at most
   Instant protect_since_ = never;

@@ -18,7 +18,7 @@ namespace {
 
 // A broker, and peers that are known by name. Time moves only by sleep().
 struct Talk {
-  explicit Talk(Options options = {}) : broker((options.master.data.assign(32, 'm'), options.epoch = 1000, options)) {
+  explicit Talk(Options options = {}) : broker((options.master.data.assign(32, 'm'), options.epoch = 1000, options.settle = {}, options)) {
     clock = Instant{1h};
   }
 
