@@ -221,8 +221,7 @@ void check_workers(const History& history, const Run& run, Verdict& verdict, Bla
     std::uint64_t slots = 0;
     std::set<std::uint64_t> open;
     Time term = 0;                        // 0: no lease
-    Time asked = 0;                       // the oldest registration that may be unanswered
-    bool asking = false;
+    std::map<std::uint64_t, Time> asked;  // registrations by attempt: when sent
     Time until = 0;                       // what the broker has confirmed
     std::map<std::uint64_t, Time> beats;  // when sent
     std::vector<std::pair<Time, Time>> confirmed;  // when, until when
@@ -252,15 +251,12 @@ void check_workers(const History& history, const Run& run, Verdict& verdict, Bla
     if (found == workers.end()) continue;
     Worker& worker = found->second;
     const std::uint64_t session = entry.number("session");
-    if (entry.what == "enrolling") {
-      if (!worker.asking) worker.asked = entry.at;
-      worker.asking = true;
-    }
-    if (entry.what == "denied") worker.asking = false;
+    if (entry.what == "enrolling") worker.asked[entry.number("attempt")] = entry.at;
     if (entry.what == "enrolled") {
-      worker.asking = false;
       worker.term = static_cast<Time>(entry.number("term_ms")) * 1000;
-      worker.until = worker.asked + worker.term;
+      // Of a lease that was asked for nobody knows when only the renewal counts.
+      const auto asked = worker.asked.find(entry.number("attempt"));
+      worker.until = asked == worker.asked.end() ? 0 : asked->second + worker.term;
       worker.beats.clear();
       worker.confirmed.emplace_back(entry.at, worker.until);
     }

@@ -16,8 +16,9 @@
 //
 // PARTIES. A client writes: asked ask= service= wait_ms= priority= | granted ask= id= session= worker= | refused ask=
 // code= | called session= number= | answered session= number= wrong= | failed session= number= code= | released
-// session= | finished. A worker writes: started instance= slots= | enrolling | denied | enrolled lease= term_ms= | beat lease=
-// beat= | heard lease= beat= | opened session= client= | served session= number= | closed session= ending= | finished.
+// session= | finished. A worker writes: started instance= slots= | enrolling attempt= | denied | enrolled lease= term_ms=
+// attempt= | beat lease= beat= | heard lease= beat= | opened session= client= | served session= number= | closed session=
+// ending= | finished.
 // The ground writes: terms lease_ms= margin_ms= listening_ms= | fault kind= of= | healed of= | killed of= | stopped of=
 // | continued of= | starting of= | ready of= | calm | watch number= kind= … | gap | listed worker= open= reserved= |
 // rss of= bytes= bound=. `of` is a party, a link `a-b`, or several, parted by commas.

@@ -14,8 +14,8 @@ const char* const good = R"(
 1000000 ground starting of=broker
 1200000 ground ready of=broker
 1300000 w1 started instance=a slots=1
-1300100 w1 enrolling
-1301000 w1 enrolled lease=7 term_ms=1000
+1300100 w1 enrolling attempt=1
+1301000 w1 enrolled lease=7 term_ms=1000 attempt=1
 1301500 ground watch number=1 kind=registered service=echo worker=w1
 1400000 c1 asked ask=1 service=echo wait_ms=5000
 1400100 ground watch number=2 kind=granted service=echo worker=w1 client=c1 id=r1 session=50

@@ -94,7 +94,8 @@ class Hand {
       if (registered->lease <= lease_) return;
       lease_ = registered->lease;
       leases_.insert(lease_);
-      note("enrolled", pair("lease", lease_) + " term_ms=" + std::to_string(registered->term_ms.count()));
+      note("enrolled", pair("lease", lease_) + " term_ms=" + std::to_string(registered->term_ms.count()) + " " +
+                           pair("attempt", registered->attempt));
     }
     if (const auto* refused = std::get_if<Refused>(&received.message); refused && refused->about == Register::op) {
       note("denied", "code=" + std::string(word(refused->code)));
@@ -111,7 +112,7 @@ class Hand {
       }
       return;
     }
-    if (std::holds_alternative<Register>(send.message)) note("enrolling");
+    if (const auto* asked = std::get_if<Register>(&send.message)) note("enrolling", pair("attempt", asked->attempt));
     if (const auto* beat = std::get_if<Heartbeat>(&send.message)) {
       note("beat", pair("lease", beat->lease) + " " + pair("beat", beat->beat) + " " + pair("used", beat->used));
     }
