@@ -20,7 +20,7 @@ TEST_CASE("a thousand workers register anew with a broker that was killed and no
     ground.start_broker();
     const auto start = clock_us();
     std::string listed;
-    const bool all_there = eventually(20s, [&] { return (listed = ground.list()).starts_with("workers=1000 "); });
+    const bool all_there = eventually(60s, [&] { return (listed = ground.list()).starts_with("workers=1000 "); });
     CAPTURE(listed);
     for (const char* name : {"f1", "f2", "f3", "f4"}) {
       if (!all_there) MESSAGE(name << " " << ground.process(name).wait(0ms).value_or(-1) << ": " << ground.process(name).err());

@@ -138,7 +138,7 @@ void Ground::start_party(const std::string& kind, const std::string& name, const
   all.insert(all.end(), std::make_move_iterator(words.begin()), std::make_move_iterator(words.end()));
   processes_[name] = std::make_unique<Process>(command(name, std::move(all)),
                                                holding(kind == "worker" ? "workers" : "clients"));
-  const bool is_ready = process(name).wait_for_line("ready", 30s);
+  const bool is_ready = process(name).wait_for_line("ready", 60s);
   if (!is_ready) MESSAGE(name << ": " << process(name).err());
   REQUIRE(is_ready);
 }

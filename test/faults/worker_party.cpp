@@ -8,6 +8,8 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "protocol/names.hpp"
 #include "protocol/ticket.hpp"
@@ -167,6 +169,7 @@ class Crew {
         std::fflush(stdout);
       }
       transport_.turn(until, [this](Incoming&& event) { deliver(std::move(event)); });
+      for (Incoming& event : std::exchange(early_, {})) deliver(std::move(event));
       const Instant time = now();
       for (auto& hand : hands_) {
         if (hand->driver().core().deadline() <= time) hand->driver().tell(Elapsed{});
@@ -209,6 +212,8 @@ class Crew {
     for (auto& hand : hands_) {
       if (hand->held(lease)) return hand->driver().take(std::move(event));
     }
+    // A client may be quicker than the broker's answer to its worker, which comes by another connection.
+    if (lease != 0) early_.push_back(std::move(event));
   }
 
   void stop() {
@@ -225,6 +230,7 @@ class Crew {
   std::vector<std::unique_ptr<Hand>> hands_;
   std::multimap<Instant, std::pair<Hand*, workers::Serve>> due_;
   std::map<std::uint64_t, std::uint64_t> by_session_;
+  std::vector<Incoming> early_;  // for a lease that no worker has been told of yet
 };
 
 }  // namespace
