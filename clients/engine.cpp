@@ -71,14 +71,17 @@ Error error_of(const Refused& refused) {
 }
 
 Engine::Engine(const ClientOptions& options, NewsSink news)
-    : broker_(choose_broker(options.broker)),
-      name_(choose_name(options.name)),
+    : name_(choose_name(options.name)),
       trace_(options.trace),
       news_(std::move(news)),
       core_(settings_of(options, name_)) {
   try {
     credentials_ = read_credentials(options.key, options.broker_key);
-    broker_peer_ = connect();
+    search_.emplace(transport_, choose_broker(options.broker), finder::clients_port,
+                    [this] { list_brokers(); });
+    list_brokers();
+    feed(Elapsed{});
+    if (search_->places().size() == 1) line_to(0);  // what can never be connected to is told at once
   } catch (const KeyError& error) {
     throw Error(Code::bad_endpoint, error.what());
   } catch (const TransportError& error) {
@@ -166,8 +169,10 @@ void Engine::may_wait() const {
 void Engine::run() {
   try {
     while (!serve_inbox()) {
-      transport_.turn(core_.deadline(), [this](Incoming&& incoming) { receive(std::move(incoming)); });
-      if (core_.deadline() <= now()) feed(Elapsed{});
+      transport_.turn(std::min(core_.deadline(), search_->deadline()),
+                      [this](Incoming&& incoming) { receive(std::move(incoming)); });
+      if (search_->deadline() <= now()) search_->tick();
+      if (core_.deadline() <= now() || !later_.empty()) feed(Elapsed{});
     }
   } catch (const std::exception& error) {  // the world's: no descriptors, no memory
     fail_all(Error(Code::failed, std::string("the client had to stop: ") + error.what()));
@@ -224,8 +229,8 @@ void Engine::feed(Event event) {
   core_.step(now(), std::move(event), actions);
   for (Action& action : actions) perform(action);
   while (!later_.empty()) {
-    Event next = std::move(later_.back());
-    later_.pop_back();
+    Event next = std::move(later_.front());
+    later_.pop_front();
     feed(std::move(next));
   }
 }
@@ -240,9 +245,9 @@ void Engine::fail_all(const Error& error) {
 
 // From the transport's numbers to the core's; false for connections that were given up.
 bool Engine::translate(Door door, std::uint64_t& peer) const {
-  if (door == Door::broker) return std::exchange(peer, 0) == broker_peer_;
-  const auto found = links_.find(peer);
-  if (found == links_.end()) return false;
+  const auto& numbers = door == Door::broker ? brokers_ : links_;
+  const auto found = numbers.find(peer);
+  if (found == numbers.end()) return false;
   peer = found->second;
   return true;
 }
@@ -274,7 +279,12 @@ void Engine::act(Send& action) {
     std::fprintf(stderr, "%s\n", line.c_str());
   }
   if (action.to.door == Door::broker) {
-    action.to.peer = broker_peer_;
+    try {
+      action.to.peer = line_to(action.to.peer).peer;
+    } catch (const TransportError& error) {  // a file or a name said it
+      later_.emplace_back(Barred{error.what(), "correct the list of brokers", action.to.peer});
+      return;
+    }
   } else {
     const auto found = peers_.find(action.to.peer);
     if (found == peers_.end()) return;  // could not be connected to; the core will be told
@@ -305,24 +315,53 @@ void Engine::act(const Disconnect& action) {
   peers_.erase(found);
 }
 
-void Engine::act(const Reconnect&) {
-  const std::uint64_t old = std::exchange(broker_peer_, connect());
-  transport_.disconnect(old);
+// There may be others by now, too.
+void Engine::act(const Reconnect& action) {
+  hang_up(action.broker);
+  search_->wanted();
 }
 
-std::uint64_t Engine::connect() {
-  const std::uint64_t peer = transport_.connect(Door::broker, broker_, {}, credentials_);
+void Engine::hang_up(std::uint64_t broker) {
+  const auto found = lines_.find(broker);
+  if (found == lines_.end()) return;
+  transport_.disconnect(found->second.peer);
+  brokers_.erase(found->second.peer);
+  lines_.erase(found);
+}
+
+// What the search found. A number that another place has now leads there.
+void Engine::list_brokers() {
+  const auto numbers = roster_.set(search_->places());
+  for (const std::uint64_t broker : numbers) {
+    const auto line = lines_.find(broker);
+    if (line != lines_.end() && line->second.place != roster_.at(broker)) hang_up(broker);
+  }
+  later_.emplace_back(BrokersAre{numbers});
+}
+
+// The connection to a broker, made when it is needed first.
+Engine::Line& Engine::line_to(std::uint64_t broker) {
+  if (const auto found = lines_.find(broker); found != lines_.end()) return found->second;
+  const finder::Place& place = roster_.at(broker);
+  const std::uint64_t peer =
+      transport_.connect(Door::broker, place.endpoint, {}, credentials_at(credentials_, place.key));
   transport_.on_handshake(peer, [this](const Handshake& handshake) { shook_hands(handshake); });
-  return peer;
+  brokers_.emplace(peer, broker);
+  return lines_.emplace(broker, Line{peer, place}).first->second;
 }
 
 // A broker that ends may hang up on a handshake, too, so that is believed only when it happens again and
 // again.
 void Engine::shook_hands(const Handshake& handshake) {
   if (trace_ && !handshake.reason.empty()) std::fprintf(stderr, "# %s\n", handshake.reason.c_str());
-  broken_ = handshake.result == Handshake::Result::broken ? broken_ + 1 : 0;
-  if (handshake.peer != broker_peer_ || !(handshake.final() || broken_ >= broken_believed)) return;
-  feed(Barred{handshake.reason, handshake.remedy});
+  const auto found = brokers_.find(handshake.peer);
+  if (found == brokers_.end()) return;
+  const std::uint64_t broker = found->second;
+  int& broken = lines_.at(broker).broken;
+  broken = handshake.result == Handshake::Result::broken ? broken + 1 : 0;
+  if (handshake.result == Handshake::Result::done) feed(BrokerUp{broker});
+  if (handshake.final() || broken >= broken_believed)
+    feed(Barred{handshake.reason, handshake.remedy, broker});
 }
 
 // A worker that encrypts is known by the key that the broker said. A client without a key of its own makes
@@ -341,7 +380,13 @@ void Engine::act(Acquired& action) {
 }
 
 void Engine::act(NotAcquired& action) {
+  add_search(action.refused);
   close_session(action.handle, error_of(action.refused));
+}
+
+// Where no broker was found; the core does not know how it was looked for.
+void Engine::add_search(Refused& refused) const {
+  if (refused.code == Code::unreachable && search_->places().empty()) refused.reason = search_->explain();
 }
 
 void Engine::act(SessionEnded& action) {
@@ -391,6 +436,7 @@ void Engine::act(Answer& action) {
   if (found == answers_.end()) return;
   const AnswerSink sink = std::move(found->second);
   answers_.erase(found);
+  if (auto* refused = std::get_if<Refused>(&action.message)) add_search(*refused);
   sink(action.message);
 }
 
@@ -399,7 +445,7 @@ void Engine::act(News& action) {
 }
 
 std::string Engine::name_of(const Address& address) const {
-  if (address.door == Door::broker) return "broker";
+  if (address.door == Door::broker) return lines_.size() < 2 ? "broker" : roster_.at(address.peer).endpoint;
   const auto found = endpoints_.find(address.peer);
   return found == endpoints_.end() ? "worker" : found->second;
 }

@@ -9,10 +9,12 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -22,6 +24,8 @@
 
 #include "clients/client.hpp"
 #include "clients/core/client.hpp"
+#include "protocol/finder/core/roster.hpp"
+#include "protocol/finder/search.hpp"
 #include "protocol/transport.hpp"
 
 namespace pointsman::clients {
@@ -46,7 +50,7 @@ Error error_of(Code code, const std::string& reason);
 
 class Engine {
  public:
-  // Throws Error if the broker's endpoint can never be connected to.
+  // Throws Error if what is named can never be a broker.
   explicit Engine(const ClientOptions& options, NewsSink news = {});
   ~Engine();
   Engine(const Engine&) = delete;
@@ -74,6 +78,13 @@ class Engine {
     Sink sink;
   };
 
+  // A connection to a broker.
+  struct Line {
+    std::uint64_t peer = 0;
+    finder::Place place;
+    int broken = 0;  // handshakes in a row
+  };
+
   static constexpr std::size_t inbox_max = 10'000;  // orders; whoever brings more waits
 
   void post(Order order);
@@ -90,7 +101,7 @@ class Engine {
   void act(Send& action);
   void act(const Connect& action);
   void act(const Disconnect& action);
-  void act(const Reconnect&);
+  void act(const Reconnect& action);
   void act(Acquired& action);
   void act(NotAcquired& action);
   void act(Waiting& action);
@@ -99,13 +110,15 @@ class Engine {
   void act(SessionEnded& action);
   void act(Answer& action);
   void act(News& action);
+  void add_search(Refused& refused) const;
   void close_session(std::uint64_t handle, const Error& error);
   std::string name_of(const Address& address) const;
-  std::uint64_t connect();
+  void list_brokers();
+  Line& line_to(std::uint64_t broker);
+  void hang_up(std::uint64_t broker);
   void shook_hands(const Handshake& handshake);
   Credentials credentials_for(const std::string& worker_key);
 
-  const std::string broker_;
   const std::string name_;
   const bool trace_;
   const NewsSink news_;
@@ -113,17 +126,19 @@ class Engine {
   // The engine's thread.
   Credentials credentials_;
   SharedKeyPair links_own_;  // shown to workers
-  int broken_ = 0;  // handshakes in a row
   Transport transport_;
   ClientCore core_;
-  std::uint64_t broker_peer_ = 0;
+  std::optional<finder::Search> search_;
+  finder::Roster roster_;
+  std::map<std::uint64_t, Line> lines_;                       // by broker
+  std::unordered_map<std::uint64_t, std::uint64_t> brokers_;  // peer -> broker
   std::unordered_map<std::uint64_t, std::uint64_t> peers_;    // link -> peer
   std::unordered_map<std::uint64_t, std::uint64_t> links_;    // peer -> link
   std::unordered_map<std::uint64_t, std::string> endpoints_;  // of links, for the trace
   std::map<std::uint64_t, SessionSink> sessions_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, CallSink> calls_;
   std::map<std::uint64_t, AnswerSink> answers_;
-  std::vector<Event> later_;  // what came up while actions were performed
+  std::deque<Event> later_;  // what came up while actions were performed
 
   // Shared.
   std::mutex mutex_;

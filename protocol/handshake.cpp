@@ -33,6 +33,11 @@ Credentials read_credentials(const std::string& key_file, const std::string& bro
   return {.own = read_key_pair(own), .server = public_key_of(server)};
 }
 
+Credentials credentials_at(const Credentials& credentials, const std::string& broker_key) {
+  if (!credentials.own || broker_key.empty()) return credentials;
+  return {.own = credentials.own, .server = public_key_of(broker_key)};
+}
+
 Handshake explain_handshake(std::uint64_t peer, Handshake::Result result, const Credentials& credentials) {
   using Result = Handshake::Result;
   const bool secured = credentials.own != nullptr;

@@ -22,6 +22,10 @@ struct Credentials {
 // without the other.
 Credentials read_credentials(const std::string& key_file, const std::string& broker_key);
 
+// For a broker whose key was said where it was found: that one counts. Empty: `credentials`, as they are. Throws KeyError
+// for what is no key.
+Credentials credentials_at(const Credentials& credentials, const std::string& broker_key);
+
 struct Handshake {
   enum class Result : std::uint8_t {
     done,

@@ -15,30 +15,42 @@ namespace pointsman::workers {
 
 namespace {
 
+// For a connection to come about, where there are other brokers.
+constexpr Duration patience_of_connection = std::chrono::seconds(1);
+
 std::string name_of(const Address& address) {
   return address.door == Door::broker ? "broker" : "c" + std::to_string(address.peer);
 }
 
 }  // namespace
 
-Driver::Driver(Transport& transport, WorkerSettings settings, std::string broker, Handlers handlers,
+Driver::Driver(Transport& transport, WorkerSettings settings, const std::string& brokers, Handlers handlers,
                bool trace, Credentials credentials)
     : transport_(transport),
       core_(std::move(settings)),
-      broker_(std::move(broker)),
+      search_(transport, brokers, finder::workers_port, [this] { found(); }),
+      turn_(random_number()),
       credentials_(std::move(credentials)),
       handlers_(std::move(handlers)),
       trace_(trace),
       movement_(notice_.hang()) {
-  connect();
+  found();
+  begun_ = true;
   notice_.worker(core_.name(), core_.instance());
 }
 
-Driver::~Driver() { transport_.disconnect(peer_); }
+Driver::~Driver() {
+  if (peer_ != 0) transport_.disconnect(peer_);
+}
 
 void Driver::turn(Instant until) {
-  until = std::min({until, core_.deadline(), notice_.due()});
+  until = std::min({until, core_.deadline(), notice_.due(), search_.deadline(), stands_by_});
   transport_.turn(until, [this](Incoming&& event) { take(std::move(event)); });
+  if (search_.deadline() <= now()) search_.tick();
+  if (stands_by_ <= now()) {
+    stands_by_ = never;
+    tell(Gone{Door::broker, peer_});
+  }
   if (core_.deadline() <= now()) tell(Elapsed{});
   give_sign_of_life();
 }
@@ -54,6 +66,7 @@ void Driver::take(Incoming&& event) {
   if (const auto* received = std::get_if<Received>(&event)) {
     // Of a connection that was replaced: its last words are too old to count.
     if (received->from.door == Door::broker && received->from.peer != peer_) return;
+    heard_ |= received->from.door == Door::broker;
     if (trace_) std::fprintf(stderr, "%s\n", trace_line(*received, name_of).c_str());
     handlers_.heard(*received);
   }
@@ -79,6 +92,7 @@ void Driver::tell(Event event) {
 void Driver::carry_out(Action&& action) {
   if (auto* send = std::get_if<Send>(&action)) {
     if (trace_) std::fprintf(stderr, "%s\n", trace_line(*send, name_of).c_str());
+    if (send->to.door == Door::broker && peer_ == 0) return;  // none was found yet
     if (send->to.door == Door::broker) send->to.peer = peer_;
     handlers_.said(*send);
     transport_.send(*send);
@@ -96,27 +110,65 @@ void Driver::carry_out(Action&& action) {
   } else if (const auto* over = std::get_if<SessionOver>(&action)) {
     handlers_.over(*over);
   } else if (std::holds_alternative<Reconnect>(action)) {
-    transport_.disconnect(peer_);
-    connect();
+    reconnect();
   } else if (auto* done = std::get_if<Done>(&action)) {
     notice_.stopping();
     done_ = std::move(*done);
     if (done_->code == Code::unreachable && !trouble_.reason.empty()) {
       done_->reason = trouble_.reason;
       done_->remedy = trouble_.remedy;
+    } else if (done_->code == Code::unreachable && peer_ == 0) {
+      done_->reason = search_.explain();
     }
   }
 }
 
+// A broker that was heard may be back in a moment, and remembers this worker: it is tried once more before the next one
+// gets its turn.
+void Driver::reconnect() {
+  if (peer_ != 0) transport_.disconnect(std::exchange(peer_, 0));
+  search_.wanted();
+  if (heard_ || choose()) connect();
+}
+
+// Whose turn it is; false if none is known.
+bool Driver::choose() {
+  const auto& places = search_.places();
+  if (places.empty()) return false;
+  broker_ = places[turn_++ % places.size()];
+  return true;
+}
+
+// The first one is tried at once.
+void Driver::found() {
+  if (peer_ == 0 && choose()) connect();
+}
+
+// What can never be connected to is thrown if it is all that there was to begin with. Later, or among others, it is a
+// mistake of a file or a name, which may be mended.
 void Driver::connect() {
-  peer_ = transport_.connect(Door::broker, broker_, {}, credentials_);
+  heard_ = false;
+  const bool alone = search_.places().size() == 1;
+  stands_by_ = alone ? never : now() + patience_of_connection;
+  try {
+    peer_ = transport_.connect(Door::broker, broker_.endpoint, {}, credentials_at(credentials_, broker_.key));
+  } catch (const TransportError& error) {
+    if (alone && !begun_) throw;
+    shook_hands({.result = Handshake::Result::broken,
+                 .reason = error.what(),
+                 .remedy = "correct the list of brokers"});
+    return;
+  }
   transport_.on_handshake(peer_, [this](const Handshake& handshake) { shook_hands(handshake); });
 }
 
 // The core goes on trying: whoever runs the broker may let this worker in meanwhile.
 void Driver::shook_hands(const Handshake& handshake) {
   trouble_ = handshake;
-  if (handshake.result == Handshake::Result::done) return;
+  if (handshake.result == Handshake::Result::done) {
+    stands_by_ = never;
+    return;
+  }
   handlers_.denied({.code = Code::unreachable, .reason = handshake.reason, .remedy = handshake.remedy});
 }
 

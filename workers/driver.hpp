@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "protocol/finder/search.hpp"
 #include "protocol/notice.hpp"
 #include "protocol/transport.hpp"
 #include "workers/core/worker.hpp"
@@ -31,10 +32,10 @@ struct Handlers {
 
 class Driver {
  public:
-  // Connects to the broker's listener for workers; the core registers at the first turn(). Throws
-  // TransportError. The transport outlives the driver and may have a listener already.
-  Driver(Transport& transport, WorkerSettings settings, std::string broker, Handlers handlers, bool trace,
-         Credentials credentials = {});
+  // Connects to a broker's listener for workers, of those that `brokers` names (protocol/finder/core/sources.hpp); the
+  // core registers at the first turn(). Throws TransportError. The transport outlives the driver and may have a listener already.
+  Driver(Transport& transport, WorkerSettings settings, const std::string& brokers, Handlers handlers,
+         bool trace, Credentials credentials = {});
   ~Driver();
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
@@ -59,11 +60,19 @@ class Driver {
   void carry_out(Action&& action);
   void give_sign_of_life();
   void connect();
+  void reconnect();
+  bool choose();
+  void found();
   void shook_hands(const Handshake& handshake);
 
   Transport& transport_;
   WorkerCore core_;
-  std::string broker_;
+  finder::Search search_;
+  finder::Place broker_;  // the one that it is connected to, or tried last
+  std::uint64_t turn_;    // whose turn it is to be tried
+  bool begun_ = false;    // the first one was tried
+  Instant stands_by_ = never;  // then the connection stands, or the next broker gets its turn
+  bool heard_ = false;         // it has said something since the connection was made
   Credentials credentials_;
   std::uint64_t peer_ = 0;  // the connection to the broker
   Handshake trouble_;       // the last handshake, if it went wrong
@@ -76,7 +85,7 @@ class Driver {
   std::optional<Done> done_;
 };
 
-// The broker's listener for workers: `given`, else $POINTSMAN_WORKERS, else the default.
+// Where brokers' listeners for workers are: `given`, else $POINTSMAN_WORKERS, else the default.
 std::string workers_listener(const std::string& given);
 
 // What a worker tells the broker of its key: Z85, or nothing without encryption.

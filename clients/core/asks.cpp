@@ -116,8 +116,9 @@ void Asks::start(Instant now, const Kind& kind, Lane& lane, Actions& out) {
   }
   lane.late = 0;
   lane.sent = 1;
-  contact_.send(now, lane.asks.front().ask.question, false, out);
-  alarms_.set(kind, std::min(lane.asks.front().give_up, now + contact_.pause(lane.sent)));
+  const std::uint64_t home = brokers_.home(now);
+  brokers_.send(now, home, lane.asks.front().ask.question, false, out);
+  alarms_.set(kind, std::min(lane.asks.front().give_up, now + brokers_.pause(home, lane.sent)));
 }
 
 void Asks::finish(Instant now, const Kind& kind, Lane& lane, Message answer, Actions& out) {
@@ -160,9 +161,12 @@ void Asks::tend(Instant now, Actions& out) {
                      "check that it runs and that this is its endpoint for clients"),
              out);
     } else {
-      contact_.send(now, lane.asks.front().ask.question, true, out);
+      if (brokers_.home(now) != nobody && brokers_.at(brokers_.home(now)).silent(now))
+        brokers_.leave_home(now);
+      const std::uint64_t home = brokers_.home(now);
+      brokers_.send(now, home, lane.asks.front().ask.question, true, out);
       ++lane.sent;
-      alarms_.set(*kind, std::min(lane.asks.front().give_up, now + contact_.pause(lane.sent)));
+      alarms_.set(*kind, std::min(lane.asks.front().give_up, now + brokers_.pause(home, lane.sent)));
     }
   }
 }

@@ -1,4 +1,4 @@
-// Asks: questions to the broker that have one answer, and which answer belongs to which.
+// Asks: questions to a broker that have one answer, and which answer belongs to which.
 //
 // The answers to most questions do not name their question, so questions of one kind go out one after the
 // other, each when the one before has been answered. An answer that came late leaves repeats behind whose
@@ -14,7 +14,7 @@
 #include <string>
 
 #include "clients/core/alarms.hpp"
-#include "clients/core/contact.hpp"
+#include "clients/core/brokers.hpp"
 #include "clients/core/events.hpp"
 #include "clients/core/settings.hpp"
 
@@ -22,7 +22,7 @@ namespace pointsman::clients {
 
 class Asks {
  public:
-  Asks(const ClientSettings& settings, Contact& contact) : settings_(settings), contact_(contact) {}
+  Asks(const ClientSettings& settings, Brokers& brokers) : settings_(settings), brokers_(brokers) {}
 
   void ask(Instant now, Ask event, Actions& out);
 
@@ -64,7 +64,7 @@ class Asks {
   void finish(Instant now, const Kind& kind, Lane& lane, Message answer, Actions& out);
 
   const ClientSettings& settings_;
-  Contact& contact_;
+  Brokers& brokers_;
   std::map<Kind, Lane> lanes_;
   Alarms<Kind> alarms_;
   std::size_t asked_ = 0;

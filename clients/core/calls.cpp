@@ -101,7 +101,8 @@ void ClientCore::call_refused(std::uint64_t handle, SessionState& session, const
     // Its queue for this session is full: the call waits here for a moment.
     session.calls.at(message.number).sent = false;
     session.unsent.insert(message.number);
-    session.stalled_until = now_ + std::max(Duration(message.retry_ms), contact_.jitter(settings_.pulse / 4));
+    session.stalled_until =
+        now_ + std::max(Duration(message.retry_ms), brokers_.jitter(session.broker, settings_.pulse / 4));
     session.pulse_due = std::min(session.pulse_due, now_ + settings_.pulse);
     return arm(handle, session);
   }

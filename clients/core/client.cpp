@@ -15,10 +15,10 @@ constexpr std::size_t id_max = 48;  // leaves room for the suffix of its success
 
 ClientCore::ClientCore(ClientSettings settings)
     : settings_(std::move(settings)),
-      contact_(settings_),
+      brokers_(settings_),
       links_(settings_),
-      asks_(settings_, contact_),
-      farewells_(settings_, contact_, links_) {
+      asks_(settings_, brokers_),
+      farewells_(settings_, brokers_, links_) {
   MUST(!settings_.name.empty() && settings_.name.size() <= limits::name);
   MUST(settings_.window > 0 && settings_.pulses > 0);
 }
@@ -48,30 +48,39 @@ void ClientCore::on(Received event) {
   if (event.from.door == Door::direct) {
     return receive_direct(event.from.peer, std::move(event.message), std::move(event.payload));
   }
-  contact_.heard();
+  const std::uint64_t broker = event.from.peer;
+  brokers_.at(broker).heard();
   if (auto* happened = std::get_if<Happened>(&event.message)) {
     out_->emplace_back(News{std::move(*happened)});
     return;
   }
-  if (receive_broker(event.message)) return;
-  if (asks_.receive(now_, event.message, *out_) || farewells_.receive(now_, event.message, *out_)) return;
+  if (receive_broker(broker, event.message)) return;
+  if (asks_.receive(now_, event.message, *out_)) return;
+  if (farewells_.receive(now_, broker, event.message, *out_)) return;
   // A grant for nobody: its request was given up, and the broker has not heard of that yet.
   const auto* stray = std::get_if<Granted>(&event.message);
   if (stray != nullptr && !by_session_.contains(stray->session)) {
-    farewells_.release(now_, stray->session, 0, *out_);
+    farewells_.release(now_, broker, stray->session, 0, *out_);
   }
 }
 
 // The walk over all sessions is worth it: a connection is lost less often than anything else happens.
 void ClientCore::on(Gone event) {
   if (event.door == Door::direct) return relink(event.peer);
-  contact_.lost(now_, *out_);
+  brokers_.at(event.peer).lost(now_, *out_);
+  if (brokers_.is_home(event.peer)) brokers_.leave_home(now_);
   for (auto& [handle, session] : sessions_) {
-    if (session.stage != Stage::asking) continue;
+    if (session.stage != Stage::asking || session.broker != event.peer) continue;
+    if (turn(session)) {
+      farewells_.cancel(now_, event.peer, session.id, *out_);  // its line keeps the place for a while
+      send_request(session);
+      arm(handle, session);
+      continue;
+    }
     // Who comes back may be another broker, in whose line nobody waits: repeated until it answers.
     session.queued.reset();
     session.sent = 0;
-    session.ask_due = std::min(session.ask_due, now_ + contact_.jitter(settings_.repeat));
+    session.ask_due = std::min(session.ask_due, now_ + brokers_.jitter(session.broker, settings_.repeat));
     arm(handle, session);
   }
 }
@@ -103,9 +112,10 @@ void ClientCore::on(ReleaseSession event) {
   SessionState* session = find(event.handle);
   if (session == nullptr) return;  // it ended by itself, which its user may not have heard yet
   if (session->stage == Stage::holding) {
-    farewells_.release(now_, session->granted.session, session->shown > 0 ? session->link : 0, *out_);
+    farewells_.release(now_, session->broker, session->granted.session,
+                       session->shown > 0 ? session->link : 0, *out_);
   } else if (session->stage == Stage::asking) {
-    farewells_.cancel(now_, session->id, *out_);
+    if (session->broker != nobody) farewells_.cancel(now_, session->broker, session->id, *out_);
   }
   if (session->grants > 0) return end(event.handle, Ending::released, Code::none, "released by its client");
   Refused refused{.about = std::string(Request::op), .code = Code::cancelled, .id = session->id};
@@ -123,7 +133,7 @@ void ClientCore::on(RenewSession event) {
   if (session->link != 0) {
     send_direct(*session, std::move(renew));
   } else {
-    contact_.send(now_, std::move(renew), false, *out_);
+    brokers_.send(now_, session->broker, std::move(renew), false, *out_);
   }
   arm(event.handle, *session);
 }
@@ -132,11 +142,27 @@ void ClientCore::on(Ask event) {
   asks_.ask(now_, std::move(event), *out_);
 }
 
+// Who waited for one to be there asks now.
+void ClientCore::on(BrokersAre event) {
+  brokers_.set(std::move(event.numbers));
+  for (auto& [handle, session] : sessions_) {
+    if (session.stage != Stage::asking || session.broker != nobody || !turn(session)) continue;
+    send_request(session);
+    arm(handle, session);
+  }
+}
+
 void ClientCore::on(Barred event) {
-  contact_.barred();
+  brokers_.at(event.broker).barred();
   std::vector<std::uint64_t> handles;
-  for (const auto& [handle, session] : sessions_) {
-    if (session.stage != Stage::holding) handles.push_back(handle);
+  for (auto& [handle, session] : sessions_) {
+    if (session.stage == Stage::holding || session.broker != event.broker) continue;
+    if (session.stage == Stage::asking && turn(session)) {
+      send_request(session);
+      arm(handle, session);
+    } else {
+      handles.push_back(handle);
+    }
   }
   for (const std::uint64_t handle : handles) {
     Refused refused{.about = std::string(Request::op), .code = Code::unreachable, .id = sessions_.at(handle).id};
@@ -144,7 +170,9 @@ void ClientCore::on(Barred event) {
     refused.remedy = event.remedy;
     not_acquired(handle, std::move(refused));
   }
-  asks_.fail(Code::unreachable, event.reason, event.remedy, *out_);
+  if (!brokers_.is_home(event.broker)) return;
+  brokers_.leave_home(now_);
+  if (brokers_.is_home(event.broker)) asks_.fail(Code::unreachable, event.reason, event.remedy, *out_);
 }
 
 void ClientCore::on(Close) {

@@ -13,6 +13,8 @@
 //   reassignment.
 // - A session held `apart`, or with direct=own, has no link: it is renewed and released through the broker,
 //   cannot be called, and is not replaced.
+// - Requests go to the brokers in sequence, each to one at a time: to the next when one does not answer, from which it
+//   is taken back, or refuses what another may grant. What is granted by one that was given up is given back.
 // - A broker that is new or gone changes nothing for sessions that are held: their links live without it.
 
 #pragma once
@@ -26,7 +28,7 @@
 
 #include "clients/core/alarms.hpp"
 #include "clients/core/asks.hpp"
-#include "clients/core/contact.hpp"
+#include "clients/core/brokers.hpp"
 #include "clients/core/events.hpp"
 #include "clients/core/farewells.hpp"
 #include "clients/core/links.hpp"
@@ -68,6 +70,8 @@ class ClientCore {
   void on(RenewSession event);
   void on(ReleaseSession event);
   void on(Ask event);
+  void on(BrokersAre event);
+  void on(BrokerUp event) { brokers_.at(event.broker).up(); }
   void on(Barred event);
   void on(Close event);
   void ring();
@@ -80,11 +84,12 @@ class ClientCore {
   void tend_request(std::uint64_t handle, SessionState& session);
   Instant give_up(const SessionState& session) const;
   bool renew_request(std::uint64_t handle, SessionState& session);
-  void granted(const Granted& message);
-  void queued(const Queued& message);
+  void granted(std::uint64_t broker, const Granted& message);
+  void queued(std::uint64_t broker, const Queued& message);
+  bool turn(SessionState& session);
   void request_refused(std::uint64_t handle, SessionState& session, const Refused& message);
   void not_acquired(std::uint64_t handle, Refused refused);
-  bool receive_broker(const Message& message);
+  bool receive_broker(std::uint64_t broker, const Message& message);
 
   // sessions.cpp: keeping it
   void hold(std::uint64_t handle, SessionState& session, const Granted& message);
@@ -120,7 +125,7 @@ class ClientCore {
   const ClientSettings settings_;
   Instant now_{};
   Actions* out_ = nullptr;  // during step()
-  Contact contact_;
+  Brokers brokers_;
   Links links_;
   Asks asks_;
   Farewells farewells_;

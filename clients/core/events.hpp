@@ -80,12 +80,24 @@ struct Ask {
   Message question;
 };
 
-// The broker's listener does not let this client in, and nothing that was sent will be answered: what was
-// asked, and what waits in a queue, fails at once with code unreachable. Sessions that are held go on. The
-// next question tries anew.
+// The brokers that there are from now on, in the order in which they are asked; each a number below limits::brokers.
+// Messages of a broker come from and go to Address{Door::broker, .peer = number}. Before this there is one, number 0.
+struct BrokersAre {
+  std::vector<std::uint64_t> numbers;
+};
+
+// The connection to a broker stands. Who never says so is believed that silence is all there is to know.
+struct BrokerUp {
+  std::uint64_t broker = 0;
+};
+
+// A broker's listener does not let this client in, and nothing that was sent will be answered: what was
+// asked, and what waits in a queue, goes to another broker, or fails at once with code unreachable. Sessions that
+// are held go on. The next question tries anew.
 struct Barred {
   std::string reason;
   std::string remedy;
+  std::uint64_t broker = 0;
 };
 
 // Ends everything as the events above would, one after the other. idle() tells when the others have heard of
@@ -93,7 +105,7 @@ struct Barred {
 struct Close {};
 
 using Event = std::variant<Elapsed, Received, Garbled, Gone, Acquire, CancelAcquire, Invoke, AbandonCall,
-                           RenewSession, ReleaseSession, Ask, Barred, Close>;
+                           RenewSession, ReleaseSession, Ask, BrokersAre, BrokerUp, Barred, Close>;
 
 // ---------------------------------------------------------------------------------------------------
 // Actions
@@ -109,8 +121,10 @@ struct Disconnect {
   std::uint64_t link = 0;
 };
 
-// The connection to the broker is to be replaced by a new one.
-struct Reconnect {};
+// The connection to a broker is to be replaced by a new one.
+struct Reconnect {
+  std::uint64_t broker = 0;
+};
 
 struct Acquired {
   std::uint64_t handle = 0;

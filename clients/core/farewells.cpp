@@ -7,17 +7,20 @@
 
 namespace pointsman::clients {
 
-void Farewells::release(Instant now, std::uint64_t session, std::uint64_t link, Actions& out) {
+void Farewells::release(Instant now, std::uint64_t broker, std::uint64_t session, std::uint64_t link,
+                        Actions& out) {
   if (by_session_.contains(session)) return;
   Farewell farewell;
+  farewell.broker = broker;
   farewell.session = session;
   farewell.link = link;
   begin(now, std::move(farewell), out);
 }
 
-void Farewells::cancel(Instant now, const std::string& id, Actions& out) {
-  if (by_id_.contains(id)) return;
+void Farewells::cancel(Instant now, std::uint64_t broker, const std::string& id, Actions& out) {
+  if (by_id_.contains({broker, id})) return;
   Farewell farewell;
+  farewell.broker = broker;
   farewell.id = id;
   begin(now, std::move(farewell), out);
 }
@@ -27,7 +30,7 @@ void Farewells::begin(Instant now, Farewell farewell, Actions& out) {
   if (farewells_.size() >= settings_.farewells_max) return;
   const std::uint64_t number = ++last_;
   if (farewell.session != 0) by_session_.emplace(farewell.session, number);
-  if (!farewell.id.empty()) by_id_.emplace(farewell.id, number);
+  if (!farewell.id.empty()) by_id_.emplace(std::pair(farewell.broker, farewell.id), number);
   if (farewell.link != 0) links_.share(farewell.link, {Holder::Kind::farewell, number});
   say(now, number, farewells_.emplace(number, std::move(farewell)).first->second, out);
 }
@@ -41,12 +44,13 @@ void Farewells::say(Instant now, std::uint64_t number, Farewell& farewell, Actio
                           Release{.session = farewell.session, .client = settings_.name},
                           {}});
   } else if (farewell.session != 0) {
-    contact_.send(now, Release{.session = farewell.session, .client = settings_.name}, farewell.asked++ > 0,
-                  out);
+    brokers_.send(now, farewell.broker, Release{.session = farewell.session, .client = settings_.name},
+                  farewell.asked++ > 0, out);
   } else {
-    contact_.send(now, Cancel{.id = farewell.id, .client = settings_.name}, farewell.asked++ > 0, out);
+    brokers_.send(now, farewell.broker, Cancel{.id = farewell.id, .client = settings_.name},
+                  farewell.asked++ > 0, out);
   }
-  alarms_.set(number, now + contact_.pause(farewell.said));
+  alarms_.set(number, now + brokers_.pause(farewell.broker, farewell.said));
 }
 
 void Farewells::leave_link(Instant now, std::uint64_t number, Farewell& farewell, Actions& out) {
@@ -61,7 +65,7 @@ void Farewells::moved(Instant now, std::uint64_t number, std::uint64_t link, Act
   say(now, number, farewell, out);
 }
 
-bool Farewells::receive(Instant now, const Message& message, Actions& out) {
+bool Farewells::receive(Instant now, std::uint64_t broker, const Message& message, Actions& out) {
   std::uint64_t session = 0;
   std::string_view id;
   if (const auto* released = std::get_if<Released>(&message)) session = released->session;
@@ -82,7 +86,7 @@ bool Farewells::receive(Instant now, const Message& message, Actions& out) {
     }
     return true;
   }
-  if (const auto found = by_id_.find(std::string(id)); found != by_id_.end()) {
+  if (const auto found = by_id_.find({broker, std::string(id)}); found != by_id_.end()) {
     finish(now, found->second, out);
     return true;
   }
@@ -94,7 +98,7 @@ void Farewells::finish(Instant now, std::uint64_t number, Actions& out) {
   Farewell& farewell = found->second;
   if (farewell.link != 0) links_.give(farewell.link, {Holder::Kind::farewell, number}, false, now, out);
   if (farewell.session != 0) by_session_.erase(farewell.session);
-  if (!farewell.id.empty()) by_id_.erase(farewell.id);
+  if (!farewell.id.empty()) by_id_.erase({farewell.broker, farewell.id});
   alarms_.clear(number);
   farewells_.erase(found);
 }
@@ -110,7 +114,7 @@ void Farewells::check() const {
   for (const auto& [number, farewell] : farewells_) {
     MUST(alarms_.of(number) != never);
     if (farewell.session != 0) MUST(by_session_.at(farewell.session) == number);
-    if (!farewell.id.empty()) MUST(by_id_.at(farewell.id) == number);
+    if (!farewell.id.empty()) MUST(by_id_.at({farewell.broker, farewell.id}) == number);
   }
 }
 

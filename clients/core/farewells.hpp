@@ -9,9 +9,10 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "clients/core/alarms.hpp"
-#include "clients/core/contact.hpp"
+#include "clients/core/brokers.hpp"
 #include "clients/core/events.hpp"
 #include "clients/core/links.hpp"
 #include "clients/core/settings.hpp"
@@ -20,17 +21,17 @@ namespace pointsman::clients {
 
 class Farewells {
  public:
-  Farewells(const ClientSettings& settings, Contact& contact, Links& links)
-      : settings_(settings), contact_(contact), links_(links) {}
+  Farewells(const ClientSettings& settings, Brokers& brokers, Links& links)
+      : settings_(settings), brokers_(brokers), links_(links) {}
 
-  // Ends a session; `link`: where it was used, 0: through the broker.
-  void release(Instant now, std::uint64_t session, std::uint64_t link, Actions& out);
+  // Ends a session that `broker` granted; `link`: where it was used, 0: through the broker.
+  void release(Instant now, std::uint64_t broker, std::uint64_t session, std::uint64_t link, Actions& out);
 
-  // Takes a request back.
-  void cancel(Instant now, const std::string& id, Actions& out);
+  // Takes a request back from a broker.
+  void cancel(Instant now, std::uint64_t broker, const std::string& id, Actions& out);
 
-  // Takes a message from broker or worker; false if it is no answer to a farewell.
-  bool receive(Instant now, const Message& message, Actions& out);
+  // Takes a message from a broker or, without a number, from a worker; false if it is no answer to a farewell.
+  bool receive(Instant now, std::uint64_t broker, const Message& message, Actions& out);
 
   // The link of a farewell broke and is replaced by `link`: what was said on it goes to the broker instead.
   void moved(Instant now, std::uint64_t number, std::uint64_t link, Actions& out);
@@ -45,6 +46,7 @@ class Farewells {
   static constexpr int tries_direct = 2;  // of these, at the worker
 
   struct Farewell {
+    std::uint64_t broker = nobody;
     std::uint64_t session = 0;  // 0: a cancellation
     std::string id;             // empty: a release
     std::uint64_t link = 0;
@@ -58,11 +60,11 @@ class Farewells {
   void finish(Instant now, std::uint64_t number, Actions& out);
 
   const ClientSettings& settings_;
-  Contact& contact_;
+  Brokers& brokers_;
   Links& links_;
   std::map<std::uint64_t, Farewell> farewells_;
   std::map<std::uint64_t, std::uint64_t> by_session_;
-  std::map<std::string, std::uint64_t> by_id_;
+  std::map<std::pair<std::uint64_t, std::string>, std::uint64_t> by_id_;  // broker and id
   Alarms<std::uint64_t> alarms_;
   std::uint64_t last_ = 0;
 };

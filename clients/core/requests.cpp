@@ -16,8 +16,28 @@ Milliseconds left(Instant now, Instant until) {
   return std::chrono::ceil<Milliseconds>(until - now);
 }
 
+// Refusals of one broker that say nothing of others.
+bool elsewhere(Code code) {
+  switch (code) {
+    case Code::unknown_service:
+    case Code::no_worker:
+    case Code::queue_full:
+    case Code::hopeless:
+    case Code::busy:
+    case Code::limit_reached:
+    case Code::shutting_down:
+    case Code::unknown_key:
+    case Code::not_allowed:
+    case Code::over_quota:
+    case Code::too_fast:
+    case Code::overloaded: return true;
+    default: return false;
+  }
+}
+
 // Refusals that pass by themselves: asked again while the wait lasts.
-bool passes(const Refused& refused) {
+bool passes(const Refused& refused, bool absent) {
+  if (refused.code == Code::unknown_service) return absent;
   if (refused.code == Code::shutting_down || refused.code == Code::overloaded) return true;
   return refused.retry_ms.count() > 0 && (refused.code == Code::queue_full ||
                                           refused.code == Code::limit_reached || refused.code == Code::busy ||
@@ -34,8 +54,25 @@ void ClientCore::request(std::uint64_t handle, SessionState& session) {
   session.asked_at = now_;
   session.sent = 0;
   session.queued.reset();
+  session.refused.reset();
+  // What follows on a session, or on a request that was over, is for the broker that knows of it.
+  session.tried = only(session.broker);
+  if (session.broker == nobody || brokers_.at(session.broker).doubtful(now_)) turn(session);
   send_request(session);
   arm(handle, session);
+}
+
+// Goes to the next broker that was not tried; false if there is none.
+bool ClientCore::turn(SessionState& session) {
+  const auto next = brokers_.next(session.tried, now_);
+  if (!next) return false;
+  session.broker = *next;
+  session.tried |= only(*next);
+  session.asked_at = now_;
+  session.sent = 0;
+  session.heard = false;
+  session.queued.reset();
+  return true;
 }
 
 void ClientCore::send_request(SessionState& session) {
@@ -45,15 +82,16 @@ void ClientCore::send_request(SessionState& session) {
   request.client = settings_.name;
   request.wait_ms = left(now_, session.wait_until);
   request.priority = session.asked.priority;
-  request.absent = session.asked.absent;
+  // Whoever comes to offer it may come to another broker: then this client waits, instead of one of them.
+  request.absent = session.asked.absent && brokers_.size() == 1;
   request.term_ms = session.asked.term;
-  request.failed = session.failed;
+  if (session.failed_at == session.broker) request.failed = session.failed;
   request.exclude = session.asked.exclude;
   request.updates = true;  // tells that the broker lives, and that a worker does not
-  contact_.send(now_, std::move(request), session.sent > 0, *out_);
+  brokers_.send(now_, session.broker, std::move(request), session.sent > 0, *out_);
   ++session.sent;
-  session.ask_due =
-      now_ + (session.queued ? contact_.jitter(settings_.repeat_max) : contact_.pause(session.sent));
+  session.ask_due = now_ + (session.queued ? brokers_.jitter(session.broker, settings_.repeat_max)
+                                           : brokers_.pause(session.broker, session.sent));
 }
 
 // A broker that was never heard is not worth the whole wait.
@@ -64,16 +102,31 @@ Instant ClientCore::give_up(const SessionState& session) const {
 
 void ClientCore::tend_request(std::uint64_t handle, SessionState& session) {
   if (now_ >= give_up(session)) {
-    const bool silent = !session.heard || contact_.silent(now_);
+    const bool absent = session.broker == nobody;
+    const bool silent = absent || !session.heard || brokers_.at(session.broker).silent(now_);
     Refused refused{.about = std::string(Request::op), .code = silent ? Code::unreachable : Code::timed_out};
     refused.id = session.id;
-    refused.reason = silent ? "the broker does not answer" : "the broker gave no worker within the wait";
+    refused.reason = absent   ? "no broker was found"
+                     : silent ? "the broker does not answer"
+                              : "the broker gave no worker within the wait";
     refused.remedy = silent ? "check that it runs and that this is its endpoint for clients" : "wait longer";
-    if (session.stage == Stage::asking) farewells_.cancel(now_, session.id, *out_);
+    if (absent) refused.remedy = "start one, or say where it is";
+    if (session.stage == Stage::asking && !absent) farewells_.cancel(now_, session.broker, session.id, *out_);
+    if (session.refused) refused = *session.refused;
     return not_acquired(handle, std::move(refused));
   }
   if (now_ >= session.ask_due) {
-    if (session.stage == Stage::resting) session.sent = 0;
+    if (session.stage == Stage::resting) {
+      session.tried = 0;
+      session.refused.reset();
+      turn(session);
+      session.sent = 0;
+    } else if (session.broker == nobody) {
+      turn(session);
+    } else if (brokers_.at(session.broker).silent(now_)) {
+      const std::uint64_t silent = session.broker;
+      if (turn(session)) farewells_.cancel(now_, silent, session.id, *out_);
+    }
     session.stage = Stage::asking;
     send_request(session);
   }
@@ -90,13 +143,13 @@ bool ClientCore::renew_request(std::uint64_t handle, SessionState& session) {
   return true;
 }
 
-bool ClientCore::receive_broker(const Message& message) {
+bool ClientCore::receive_broker(std::uint64_t broker, const Message& message) {
   if (const auto* m = std::get_if<Granted>(&message); m != nullptr && by_id_.contains(m->id)) {
-    granted(*m);
+    granted(broker, *m);
     return true;
   }
   if (const auto* m = std::get_if<Queued>(&message)) {
-    queued(*m);
+    queued(broker, *m);
     return true;
   }
   if (const auto* m = std::get_if<Lost>(&message)) {
@@ -108,7 +161,7 @@ bool ClientCore::receive_broker(const Message& message) {
     if (found == by_id_.end()) return false;
     const std::uint64_t handle = found->second;
     SessionState& session = sessions_.at(handle);
-    if (session.stage == Stage::asking) request_refused(handle, session, *m);
+    if (session.stage == Stage::asking && session.broker == broker) request_refused(handle, session, *m);
     return true;
   }
   if (const auto* m = std::get_if<Renewed>(&message)) {
@@ -126,22 +179,23 @@ bool ClientCore::receive_broker(const Message& message) {
   return false;
 }
 
-void ClientCore::granted(const Granted& message) {
+void ClientCore::granted(std::uint64_t broker, const Granted& message) {
   const std::uint64_t handle = by_id_.at(message.id);
   SessionState& session = sessions_.at(handle);
   const bool known = by_session_.contains(message.session);
-  if (session.stage != Stage::holding && !known) return hold(handle, session, message);
-  // A second grant for one request: a broker that restarted had forgotten the first.
-  if (!known) farewells_.release(now_, message.session, 0, *out_);
+  if (session.stage != Stage::holding && !known && session.broker == broker)
+    return hold(handle, session, message);
+  // A second grant for one request: a broker that restarted had forgotten the first, or this one was given up.
+  if (!known) farewells_.release(now_, broker, message.session, 0, *out_);
 }
 
-void ClientCore::queued(const Queued& message) {
+void ClientCore::queued(std::uint64_t broker, const Queued& message) {
   const auto found = by_id_.find(message.id);
   if (found == by_id_.end()) return;
   SessionState& session = sessions_.at(found->second);
-  if (session.stage != Stage::asking) return;
+  if (session.stage != Stage::asking || session.broker != broker) return;
   session.heard = true;
-  session.ask_due = now_ + contact_.jitter(settings_.repeat_max);
+  session.ask_due = now_ + brokers_.jitter(broker, settings_.repeat_max);
   if (session.queued != message) out_->emplace_back(Waiting{found->second, message});
   session.queued = message;
   arm(found->second, session);
@@ -150,10 +204,18 @@ void ClientCore::queued(const Queued& message) {
 void ClientCore::request_refused(std::uint64_t handle, SessionState& session, const Refused& message) {
   session.heard = true;
   if (message.code == Code::ended && renew_request(handle, session)) return;
-  if (passes(message)) {
+  if (elsewhere(message.code) && (!session.refused || session.refused->code == Code::unknown_service)) {
+    session.refused = message;  // that nobody offers it says less than anything else
+  }
+  if (elsewhere(message.code) && turn(session)) {
+    send_request(session);
+    return arm(handle, session);
+  }
+  const Refused told = session.refused.value_or(message);
+  if (passes(told, session.asked.absent)) {
     // Never sooner than the hint.
-    const Duration hint = message.retry_ms.count() > 0 ? Duration(message.retry_ms) : settings_.repeat;
-    const Duration pause = contact_.jitter(hint + hint / 4);
+    const Duration hint = told.retry_ms.count() > 0 ? Duration(told.retry_ms) : settings_.repeat;
+    const Duration pause = brokers_.jitter(session.broker, hint + hint / 4);
     if (now_ + pause < session.wait_until) {
       session.stage = Stage::resting;
       session.queued.reset();
@@ -161,7 +223,7 @@ void ClientCore::request_refused(std::uint64_t handle, SessionState& session, co
       return arm(handle, session);
     }
   }
-  not_acquired(handle, message);
+  not_acquired(handle, told);
 }
 
 void ClientCore::not_acquired(std::uint64_t handle, Refused refused) {

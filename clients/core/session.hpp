@@ -10,7 +10,7 @@
 #include <set>
 #include <string>
 
-#include "clients/core/events.hpp"
+#include "clients/core/brokers.hpp"
 
 namespace pointsman::clients {
 
@@ -32,16 +32,21 @@ struct SessionState {
   Stage stage = Stage::asking;
   Instant due = never;  // of its alarm
 
+  std::uint64_t broker = nobody;  // that is asked, or that granted
+
   // Asking and resting.
   std::string id;            // of the present request
   int renewals = 0;          // suffix of the id
   int idle_renewals = 0;     // of these, since a worker last took the session
   std::uint64_t failed = 0;  // the session that the request is to replace
+  std::uint64_t failed_at = nobody;  // the broker that granted it: others know nothing of it
   Instant asked_at{};
   Instant wait_until{};
   Instant ask_due{};             // when to repeat it
   int sent = 0;                  // how often it was sent
   bool heard = false;            // the broker has answered something
+  BrokerSet tried = 0;           // of this round, the one that is asked included
+  std::optional<Refused> refused;  // by those before: what to tell if nobody says better
   std::optional<Queued> queued;  // what the user was told last
 
   // Holding.

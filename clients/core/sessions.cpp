@@ -85,7 +85,7 @@ Duration ClientCore::rhythm(const SessionState& session) const {
 
 void ClientCore::tend_session(std::uint64_t handle, SessionState& session) {
   if (session.link == 0 && now_ >= session.term_until) {
-    farewells_.release(now_, session.granted.session, 0, *out_);
+    farewells_.release(now_, session.broker, session.granted.session, 0, *out_);
     return end(handle, Ending::expired, Code::unreachable,
                "the broker has not renewed the session for its whole term");
   }
@@ -104,9 +104,9 @@ void ClientCore::pulse(SessionState& session) {
   const Renew renew{
       .session = session.granted.session, .client = settings_.name, .term_ms = session.asked.term};
   if (session.link == 0) {
-    contact_.send(now_, renew, session.missed > 0, *out_);
+    brokers_.send(now_, session.broker, renew, session.missed > 0, *out_);
     session.missed = std::min(session.missed + 1, settings_.pulses);
-    session.pulse_due = now_ + contact_.pause(session.missed);
+    session.pulse_due = now_ + brokers_.pause(session.broker, session.missed);
     return;
   }
   if (session.show) {
@@ -130,7 +130,7 @@ void ClientCore::answered(SessionState& session) {
 void ClientCore::receive_direct(std::uint64_t link, Message message, Payload payload) {
   const auto found = by_session_.find(session_of(message));
   if (found == by_session_.end()) {
-    farewells_.receive(now_, message, *out_);
+    farewells_.receive(now_, nobody, message, *out_);
     return;
   }
   const std::uint64_t handle = found->second;
@@ -246,13 +246,14 @@ void ClientCore::replace(std::uint64_t handle, SessionState& session, Guilt guil
       session.deaths <= session.asked.reassign && session.idle_renewals < settings_.renewals_max;
   reason = "worker " + session.granted.worker + " is lost: " + reason;
   if (!again) {
-    farewells_.release(now_, session.granted.session, 0, *out_);
+    farewells_.release(now_, session.broker, session.granted.session, 0, *out_);
     return end(handle, Ending::lost, code, std::move(reason));
   }
   unsend_calls(handle, session, reason);
   if (session.idle_renewals == 0)
     session.wait_until = now_ + std::max(Duration(session.asked.wait), settings_.patience);
   session.failed = session.granted.session;
+  session.failed_at = session.broker;
   drop_grant(handle, session, guilt == Guilt::dead);
   MUST(renew_request(handle, session));
 }

@@ -40,6 +40,7 @@ constexpr std::string_view environment = R"(Environment of pointsman
 
   POINTSMAN_BROKER    the clients' listener of the broker, for all client commands (tcp://127.0.0.1:5570)
   POINTSMAN_WORKERS   the workers' listener of the broker, for `pointsman worker` (tcp://127.0.0.1:5571)
+                      of several brokers: see `pointsman help brokers`
   POINTSMAN_KEY       file of one's own key pair, for client commands and `pointsman worker`; not for `pointsman broker`
   POINTSMAN_BROKER_KEY  the broker's public key, or a file that has it; goes with POINTSMAN_KEY
   POINTSMAN_CORE_DUMPS  1: core dumps are made although there are secrets in them
@@ -110,8 +111,26 @@ constexpr std::string_view configuration = R"(Configuration file of pointsman (T
 Durations are a number and a unit: 250ms, 5s, 2m, 1h, 1d. `pointsman config check FILE` names every mistake with its line.
 )";
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 3> topics{
-    {{"exit-codes", exit_codes}, {"environment", environment}, {"configuration", configuration}}};
+constexpr std::string_view brokers =
+    R"(Where brokers are: what --broker, POINTSMAN_BROKER, POINTSMAN_WORKERS and `broker` in the configuration file may say
+
+  tcp://10.0.0.1:5570          a broker; ipc:///run/clients is one, too
+  "tcp://10.0.0.1:5570 KEY"    with its public key, in place of --broker-key
+  file:/etc/pointsman/brokers  a file that has such a line for each; read anew when it changes, `#` begins a comment
+  dns:brokers.example.org      every address of a name; with :PORT unless it is 5570, for workers 5571
+
+With commas between them, any number: tcp://10.0.0.1:5570,dns:brokers.example.org. A program knows at most 64 brokers at a time.
+
+Client commands and the client library ask the brokers in sequence, a request each, and go to the next one when one is silent, gone
+or has no worker. A worker is registered with one of them, and goes to the next one when that is gone for more than a moment.
+`pointsman ls`, `status` and so on show what one broker knows.
+)";
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> topics{
+    {{"exit-codes", exit_codes},
+     {"environment", environment},
+     {"configuration", configuration},
+     {"brokers", brokers}}};
 
 }  // namespace
 

@@ -149,7 +149,9 @@ class CommandLine {
 
   // Every command knows these, so that they may stand anywhere.
   void common(CLI::App& app) {
-    app.add_option("--broker", invocation_.broker, "Endpoint of the broker: its clients' listener, for `worker` its workers'")
+    app.add_option("--broker", invocation_.broker,
+                   "The broker: its clients' listener, for `worker` its workers'; or several, see `pointsman "
+                   "help brokers`")
         ->type_name("ENDPOINT")
         ->group("Common options");
     app.add_option("--key", invocation_.key, "File of one's own key pair: encrypts")
@@ -564,8 +566,9 @@ class CommandLine {
   }
 
   void define_help() {
-    auto& help = *app_.add_subcommand("help", "Show the help of a command, or a topic: exit-codes, environment, "
-                                              "configuration");
+    auto& help = *app_.add_subcommand("help",
+                                      "Show the help of a command, or a topic: exit-codes, environment, "
+                                      "configuration, brokers");
     help.add_option("TOPIC", topic_, "A command or a topic");
     help.footer("Examples:\n  pointsman help call\n  pointsman help exit-codes");
     help.final_callback([this] { invocation_.action = [this](const Context&) { return print_help(); }; });
@@ -678,9 +681,10 @@ class CommandLine {
       }
       known.push_back(sub->get_name());
     }
-    return complain(usage("there is no help on \"" + topic_ + "\"" + did_you_mean(topic_, known),
-                          "see: pointsman --help, and pointsman help exit-codes, environment, configuration"),
-                    invocation_.json);
+    return complain(
+        usage("there is no help on \"" + topic_ + "\"" + did_you_mean(topic_, known),
+              "see: pointsman --help, and pointsman help exit-codes, environment, configuration, brokers"),
+        invocation_.json);
   }
 
   CLI::App app_{"Hands every client a worker, then gets out of the way", std::string(program_name)};

@@ -14,6 +14,7 @@
 #include "clients/program/config.hpp"
 #include "clients/program/duration.hpp"
 #include "clients/program/nearest.hpp"
+#include "protocol/finder/core/sources.hpp"
 
 namespace pointsman::program {
 namespace {
@@ -102,16 +103,16 @@ constexpr std::array setting_list{
                   "the broker is ready within this, or hung; 0: no matter", 0, day},
     Key<Settings>{"up.watchdog", [](Settings& s) -> Slot { return &s.up.watchdog; },
                   "the broker gives a sign of life within this, or is hung; 0: no matter", 0, day},
-    Key<Settings>{"client.broker", [](Settings& s) -> Slot { return Endpoint{&s.client_broker}; },
-                  "the clients' listener of the broker"},
+    Key<Settings>{"client.broker", [](Settings& s) -> Slot { return Brokers{&s.client_broker}; },
+                  "the clients' listener of the broker, or where to look for several"},
     Key<Settings>{"client.key", [](Settings& s) -> Slot { return Text{&s.client_key}; },
                   "file of the client's key pair; without one nothing is encrypted"},
     Key<Settings>{"client.broker_key", [](Settings& s) -> Slot { return Text{&s.client_broker_key}; },
                   "the broker's public key, or a file that has it; goes with key"},
     Key<Settings>{"client.timeout", [](Settings& s) -> Slot { return &s.client_timeout; },
                   "of a whole command", 1, day, true},
-    Key<Settings>{"worker.broker", [](Settings& s) -> Slot { return Endpoint{&s.worker_broker}; },
-                  "the workers' listener of the broker"},
+    Key<Settings>{"worker.broker", [](Settings& s) -> Slot { return Brokers{&s.worker_broker}; },
+                  "the workers' listener of the broker, or where to look for several"},
     Key<Settings>{"worker.key", [](Settings& s) -> Slot { return Text{&s.worker_key}; },
                   "file of the worker's key pair; without one nothing is encrypted"},
     Key<Settings>{"worker.broker_key", [](Settings& s) -> Slot { return Text{&s.worker_broker_key}; },
@@ -197,6 +198,13 @@ struct Assigner {
 
   std::optional<Wrong> operator()(Endpoint slot) const {
     if (!is_endpoint(text)) return Wrong{quoted(text) + " is no endpoint", "write tcp://HOST:PORT or ipc://PATH"};
+    *slot.text = text;
+    return std::nullopt;
+  }
+
+  std::optional<Wrong> operator()(Brokers slot) const {
+    const auto parsed = finder::parse_sources(text, 1);
+    if (const auto* fault = std::get_if<finder::SourceFault>(&parsed)) return Wrong{fault->problem, fault->remedy};
     *slot.text = text;
     return std::nullopt;
   }
@@ -312,11 +320,16 @@ std::optional<Wrong> assign(const Slot& slot, std::string_view text, std::uint64
   return std::visit(Assigner{text, min, max, endless}, slot);
 }
 
+bool names_one_broker(const std::string& brokers) {
+  return brokers.find_first_of(", ") == std::string::npos && is_endpoint(brokers);
+}
+
 std::string shown(const Slot& slot) {
   return std::visit(
       [](const auto& value) -> std::string {
         using Kind = std::remove_cvref_t<decltype(value)>;
-        if constexpr (std::is_same_v<Kind, Endpoint> || std::is_same_v<Kind, Text>) {
+        if constexpr (std::is_same_v<Kind, Endpoint> || std::is_same_v<Kind, Brokers> ||
+                      std::is_same_v<Kind, Text>) {
           return *value.text;
         } else if constexpr (std::is_same_v<Kind, Duration*>) {
           return exact(std::chrono::duration_cast<Milliseconds>(*value));

@@ -50,11 +50,16 @@ struct Settings {
 struct Endpoint {
   std::string* text;
 };
+// Where brokers are: sources, see protocol/finder/core/sources.hpp.
+struct Brokers {
+  std::string* text;
+};
 // Any text.
 struct Text {
   std::string* text;
 };
-using Slot = std::variant<Endpoint, Text, Duration*, Milliseconds*, std::uint64_t*, double*, bool*, Policy*>;
+using Slot =
+    std::variant<Endpoint, Brokers, Text, Duration*, Milliseconds*, std::uint64_t*, double*, bool*, Policy*>;
 
 // One setting of `Owner`. The bounds are milliseconds for durations.
 template <class Owner>
@@ -83,6 +88,9 @@ struct Wrong {
 };
 std::optional<Wrong> assign(const Slot& slot, std::string_view text, std::uint64_t min, std::uint64_t max,
                             bool endless);
+
+// Whether the text is one endpoint, and no place to look for others.
+bool names_one_broker(const std::string& brokers);
 
 // As it would be written.
 std::string shown(const Slot& slot);

@@ -36,6 +36,11 @@ std::optional<Problem> wrong_with(const Settings& settings) {
   if (!up.broker && up.processes.empty()) {
     return usage("the file asks for no process, and for no broker", "add a [[process]], or leave out up.broker");
   }
+  if (!up.broker && !names_one_broker(settings.client_broker)) {
+    return usage(
+        "a supervisor asks one broker how its services are, and client.broker is " + settings.client_broker,
+        "name its endpoint, like tcp://127.0.0.1:5570");
+  }
   if (!up.broker) return std::nullopt;
   for (const std::string& endpoint : {settings.broker.clients, settings.broker.workers}) {
     if (endpoint.find('*') == std::string::npos && !endpoint.ends_with(":0")) continue;

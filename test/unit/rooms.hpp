@@ -24,8 +24,8 @@ inline bool is_below(std::string_view path, std::string_view folder) {
   return path.starts_with(folder) && path.size() > folder.size() && path[folder.size()] == '/';
 }
 
-inline constexpr std::array<const char*, 4> cores{"broker/core", "broker/supervisor/core", "workers/core",
-                                              "clients/core"};
+inline constexpr std::array<const char*, 5> cores{"broker/core", "broker/supervisor/core", "workers/core",
+                                                  "clients/core", "protocol/finder/core"};
 
 inline bool is_core(std::string_view path) {
   return std::any_of(cores.begin(), cores.end(), [&](const char* core) { return is_below(path, core); });
@@ -61,7 +61,7 @@ inline std::vector<std::string> words_of_name(const std::string& path) {
 
 // Protocol headers that a core may include; they include only each other.
 inline const std::set<std::string> ground{
-    "protocol/bytes.hpp",   "protocol/digest.hpp",  "protocol/direct_link.hpp", "protocol/fields.hpp",
+    "protocol/bytes.hpp",   "protocol/digest.hpp",  "protocol/direct_link.hpp", "protocol/fields.hpp", "protocol/finding.hpp",
     "protocol/allowed.hpp", "protocol/frame.hpp",   "protocol/handoff.hpp", "protocol/inspection.hpp",  "protocol/key.hpp",
     "protocol/limits.hpp",
     "protocol/machine.hpp", "protocol/messages.hpp", "protocol/must.hpp",       "protocol/names.hpp",
@@ -70,10 +70,10 @@ inline const std::set<std::string> ground{
 
 inline bool may_include(const std::string& path, const std::string& included) {
   if (ground.contains(path)) return ground.contains(included);
-  if (is_below(path, "protocol")) return is_below(included, "protocol");
   for (const char* core : cores) {
     if (is_below(path, core)) return is_below(included, core) || ground.contains(included);
   }
+  if (is_below(path, "protocol")) return is_below(included, "protocol");
   if (is_below(path, "clients/program")) return true;
   for (const char* room : {"broker", "workers", "clients"}) {
     if (!is_below(path, room)) continue;

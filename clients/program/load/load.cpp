@@ -113,6 +113,9 @@ void set_work(const LoadCommand& command, const program::Context& context, Words
   words.contradict(foreign && (command.ipc || command.encrypt),
                    "--ipc and --encrypt are for a broker of this load test's own",
                    "leave out --broker, or them");
+  words.contradict(foreign && !library && !program::names_one_broker(context.settings.client_broker),
+                   "this load goes to one broker, and --broker names a list or a place to look",
+                   "name one endpoint; calls and streams can use several brokers");
   words.contradict(command.services > command.workers && own_workers, "there are more services than workers",
                    "raise --workers, or lower --services");
   words.contradict(library && own_workers && command.workers > library_workers_max,

@@ -10,6 +10,7 @@
 #include "broker/core/rights.hpp"
 #include "protocol/codec.hpp"
 #include "protocol/digest.hpp"
+#include "protocol/finding.hpp"
 #include "protocol/notation.hpp"
 #include "protocol/ticket.hpp"
 #include "test/unit/protocol/tables.hpp"
@@ -90,6 +91,7 @@ Table limits_table() {
   add("processes", limits::processes, "items");
   add("names_of_process", limits::names_of_process, "items");
   add("priority", limits::priority, "-");
+  add("brokers", limits::brokers, "items");
   add("number", limits::number, "-");
   add("minute_ms", limits::minute_ms, "ms");
   add("day_ms", limits::day_ms, "ms");

@@ -35,7 +35,9 @@ class Rig {
     return lines;
   }
 
-  Lines broker(const std::string& text) { return receive({.door = Door::broker}, text); }
+  Lines broker(const std::string& text, std::uint64_t number = 0) {
+    return receive({.door = Door::broker, .peer = number}, text);
+  }
   Lines link(std::uint64_t number, const std::string& text) {
     return receive({.door = Door::direct, .peer = number}, text);
   }
@@ -86,17 +88,23 @@ class Rig {
     return tell(Received{std::move(from), std::move(std::get<Message>(read)), std::move(payload)});
   }
 
+  // Number 0 is the one that there is in most tests.
+  static std::string broker_of(std::uint64_t number) {
+    return number == 0 ? "broker" : "broker " + id(number);
+  }
   static std::string id(std::uint64_t number) { return std::to_string(number); }
 
   static std::string line(const Action& action) {
     struct Reader {
       std::string operator()(const Send& a) const {
-        const std::string to = a.to.door == Door::broker ? "broker" : "link " + id(a.to.peer);
+        const std::string to = a.to.door == Door::broker ? broker_of(a.to.peer) : "link " + id(a.to.peer);
         return to + " < " + to_line(a.message, a.payload);
       }
       std::string operator()(const Connect& a) const { return "connect " + id(a.link) + " " + a.endpoint; }
       std::string operator()(const Disconnect& a) const { return "disconnect " + id(a.link); }
-      std::string operator()(const Reconnect&) const { return "reconnect"; }
+      std::string operator()(const Reconnect& a) const {
+        return a.broker == 0 ? "reconnect" : "reconnect " + id(a.broker);
+      }
       std::string operator()(const Acquired& a) const {
         return "acquired " + id(a.handle) + " session=" + id(a.granted.session) +
                " reassigned=" + std::to_string(a.reassigned);

@@ -1,0 +1,97 @@
+// Brokers: which there are, whose turn it is, and how each is talked to.
+//
+// They are numbers below brokers_max, chosen by whoever drives the core; until it names others there is one,
+// number 0. Requests go to them in sequence. One that is silent, or lets this client not in, is passed over for
+// a while as long as there is another.
+
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "clients/core/contact.hpp"
+#include "protocol/finding.hpp"
+#include "protocol/must.hpp"
+
+namespace pointsman::clients {
+
+inline constexpr std::uint64_t nobody = limits::brokers;  // the broker of a request that none was there for
+
+// A set of brokers.
+using BrokerSet = std::uint64_t;
+static_assert(limits::brokers <= 64);
+constexpr BrokerSet only(std::uint64_t broker) {
+  return broker < limits::brokers ? BrokerSet{1} << broker : 0;
+}
+
+class Brokers {
+ public:
+  explicit Brokers(const ClientSettings& settings) : settings_(settings), turn_(settings.seed) {}
+
+  // Those that there are from now on.
+  void set(std::vector<std::uint64_t> numbers) {
+    MUST(std::all_of(numbers.begin(), numbers.end(), [](auto number) { return number < limits::brokers; }));
+    there_ = std::move(numbers);
+    if (std::find(there_.begin(), there_.end(), home_) == there_.end()) home_ = nobody;
+  }
+  std::size_t size() const { return there_.size(); }
+
+  // Whose turn it is of those that were not tried; a doubtful one only if there is no other.
+  std::optional<std::uint64_t> next(BrokerSet tried, Instant now) {
+    std::optional<std::size_t> found;
+    for (std::size_t i = 0; i < there_.size(); ++i) {
+      const std::size_t at = (turn_ + i) % there_.size();
+      if ((tried & only(there_[at])) != 0) continue;
+      if (!found) found = at;
+      if (this->at(there_[at]).doubtful(now)) continue;
+      found = at;
+      break;
+    }
+    if (!found) return std::nullopt;
+    turn_ = *found + 1;
+    return there_[*found];
+  }
+
+  // The one that questions go to; `nobody` if there is none.
+  std::uint64_t home(Instant now) {
+    if (home_ == nobody) home_ = next(0, now).value_or(nobody);
+    return home_;
+  }
+  bool is_home(std::uint64_t number) const { return home_ == number; }
+  // Questions go to another one, if there is one.
+  void leave_home(Instant now) {
+    if (const auto other = next(only(home_), now)) home_ = *other;
+  }
+
+  Contact& at(std::uint64_t number) {
+    MUST(number < limits::brokers);
+    const auto found = contacts_.find(number);
+    return found != contacts_.end() ? found->second
+                                    : contacts_.try_emplace(number, settings_, number).first->second;
+  }
+
+  // As Contact's; whoever waits for a broker to be there looks again as if one were silent.
+  Duration pause(std::uint64_t number, int sent) { return at(number == nobody ? 0 : number).pause(sent); }
+  Duration jitter(std::uint64_t number, Duration around) {
+    return at(number == nobody ? 0 : number).jitter(around);
+  }
+
+  // As Contact::send(); to nobody nothing is sent.
+  void send(Instant now, std::uint64_t number, Message message, bool again, Actions& out) {
+    if (number != nobody) at(number).send(now, std::move(message), again, out);
+  }
+
+ private:
+  const ClientSettings& settings_;
+  std::vector<std::uint64_t> there_{0};
+  std::size_t turn_;
+  std::uint64_t home_ = nobody;
+  std::map<std::uint64_t, Contact> contacts_;
+};
+
+}  // namespace pointsman::clients

@@ -1,0 +1,90 @@
+// Finder: the brokers that there are at this moment, from all sources at once.
+//
+// A pure machine (protocol/machine.hpp). It says when a source is to be looked at, is told what was found
+// there, and keeps the list: endpoints that were written down stay, what a file or a name says is replaced by
+// what it says next, and a source that fails keeps what it said before. Looked at anew: a file often, since that
+// is cheap; a name now and then; both whenever somebody needs a broker or lost one.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/finder/core/sources.hpp"
+#include "protocol/machine.hpp"
+
+namespace pointsman::finder {
+
+// Where a broker may be.
+struct Place {
+  std::string endpoint;
+  std::string key;  // its public key, Z85; empty: not said
+
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
+// ---------------------------------------------------------------------------------------------------
+// Events
+
+// Somebody needs a broker, or lost one.
+struct Wanted {};
+
+// What a source says now. With `problem` it could not be asked, or made no sense; `places` is empty then.
+struct Said {
+  std::size_t source = 0;  // its number in the list
+  std::vector<Place> places;
+  std::string problem;
+};
+
+using Event = std::variant<Elapsed, Wanted, Said>;
+
+// ---------------------------------------------------------------------------------------------------
+// Actions
+
+// Look at a source, and say what it says; not at all if it is a file that did not change.
+struct Look {
+  std::size_t source = 0;
+};
+
+// places() is another list now.
+struct Changed {};
+
+using Action = std::variant<Look, Changed>;
+using Actions = std::vector<Action>;
+
+class Finder {
+ public:
+  explicit Finder(Sources sources);
+
+  void step(Instant now, const Event& event, Actions& out);
+  Instant deadline() const;
+  void check() const;
+
+  // In the order of the sources, no endpoint twice, at most limits::brokers.
+  const std::vector<Place>& places() const { return places_; }
+  const Sources& sources() const { return sources_; }
+
+  // What was wrong at the last look, a sentence a source; empty: nothing.
+  std::string problems() const;
+
+ private:
+  struct State {
+    std::vector<Place> places;
+    std::string problem;
+    Instant due = never;     // the next look
+    Instant looked = never;  // the last one; never: none
+  };
+
+  void look(std::size_t source, Actions& out);
+  void gather(Actions& out);
+
+  const Sources sources_;
+  std::vector<State> states_;
+  std::vector<Place> places_;
+  Instant now_{};
+};
+
+}  // namespace pointsman::finder

@@ -1,0 +1,136 @@
+// Sources out of text: cut at commas or lines, each told by its beginning.
+#include "protocol/finder/core/sources.hpp"
+
+#include <charconv>
+#include <utility>
+
+#include "protocol/key.hpp"
+
+namespace pointsman::finder {
+
+namespace {
+
+constexpr std::string_view remedy =
+    "write tcp://HOST:PORT, ipc://PATH, file:PATH or dns:NAME, with commas between several";
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blank = " \t\r";
+  const std::size_t from = text.find_first_not_of(blank);
+  if (from == std::string_view::npos) return {};
+  return text.substr(from, text.find_last_not_of(blank) - from + 1);
+}
+
+std::string quoted(std::string_view text) {
+  return '"' + std::string(text.substr(0, limits::endpoint)) + '"';
+}
+
+// 1 to 65535; 0: it is no port.
+std::uint16_t port_of(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc{} && end == text.data() + text.size() ? port : std::uint16_t{0};
+}
+
+using Parsed = std::variant<Source, SourceFault>;
+
+Parsed parse_endpoint(std::string_view text) {
+  const std::size_t space = text.find(' ');
+  const std::string_view endpoint = text.substr(0, space);
+  const std::string_view key =
+      space == std::string_view::npos ? std::string_view{} : trimmed(text.substr(space));
+  if (endpoint.size() > limits::endpoint)
+    return SourceFault{quoted(text) + " is longer than an endpoint may be", ""};
+  if (endpoint.starts_with("tcp://")) {
+    const std::size_t colon = endpoint.rfind(':');
+    if (colon <= 6 || port_of(endpoint.substr(colon + 1)) == 0) {
+      return SourceFault{quoted(endpoint) + " is no endpoint: its host or its port is missing",
+                         std::string(remedy)};
+    }
+  } else if (endpoint.size() == std::string_view("ipc://").size()) {
+    return SourceFault{quoted(endpoint) + " is no endpoint: its path is missing", std::string(remedy)};
+  }
+  if (!key.empty() && !key_from_z85(key)) {
+    return SourceFault{quoted(text) + ": what stands behind the endpoint is no public key",
+                       "write the 40 characters of a .key.pub file, or nothing"};
+  }
+  return Source{.kind = Source::Kind::endpoint, .what = std::string(endpoint), .key = std::string(key)};
+}
+
+Parsed parse_name(std::string_view text, std::uint16_t port) {
+  const std::size_t colon = text.find(':');
+  if (colon != std::string_view::npos) port = port_of(text.substr(colon + 1));
+  const std::string_view name = text.substr(0, colon);
+  if (name.empty() || name.size() > 253 || port == 0) {
+    return SourceFault{quoted("dns:" + std::string(text)) + " is no name with a port from 1 to 65535",
+                       "write dns:NAME or dns:NAME:PORT"};
+  }
+  return Source{.kind = Source::Kind::name, .what = std::string(name), .port = port};
+}
+
+Parsed parse_source(std::string_view text, std::uint16_t port) {
+  if (text.find('\0') != std::string_view::npos) return SourceFault{"a source has a zero byte", ""};
+  if (text.starts_with("tcp://") || text.starts_with("ipc://")) return parse_endpoint(text);
+  if (text.starts_with("dns:")) return parse_name(text.substr(4), port);
+  if (text.starts_with("file:")) {
+    if (text.size() == 5) return SourceFault{"file: names no file", "write file:PATH"};
+    return Source{.kind = Source::Kind::file, .what = std::string(text.substr(5))};
+  }
+  return SourceFault{quoted(text) + " is no place to look for a broker", std::string(remedy)};
+}
+
+std::variant<Sources, SourceFault> parse(std::string_view text, char between, std::uint16_t port,
+                                         bool in_file) {
+  Sources sources;
+  for (std::size_t line = 1; !text.empty(); ++line) {
+    const std::size_t end = text.find(between);
+    std::string_view part = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    // A comment is a whole line: '#' is a character of keys, too.
+    part = trimmed(part);
+    if (part.empty() || (in_file && part.front() == '#')) continue;
+    Parsed parsed = parse_source(part, port);
+    auto* fault = std::get_if<SourceFault>(&parsed);
+    if (fault == nullptr && in_file && std::get<Source>(parsed).kind != Source::Kind::endpoint) {
+      parsed =
+          SourceFault{quoted(part) + " is no endpoint", "write tcp://HOST:PORT or ipc://PATH on each line"};
+      fault = std::get_if<SourceFault>(&parsed);
+    }
+    if (fault != nullptr) {
+      if (in_file) fault->problem = "line " + std::to_string(line) + ": " + fault->problem;
+      return std::move(*fault);
+    }
+    if (sources.size() == limits::brokers) {
+      return SourceFault{"more than " + std::to_string(limits::brokers) + " sources", "name fewer"};
+    }
+    sources.push_back(std::get<Source>(std::move(parsed)));
+  }
+  return sources;
+}
+
+}  // namespace
+
+std::variant<Sources, SourceFault> parse_sources(std::string_view text, std::uint16_t port) {
+  auto parsed = parse(text, ',', port, false);
+  const auto* sources = std::get_if<Sources>(&parsed);
+  if (sources != nullptr && sources->empty()) return SourceFault{"no broker is named", std::string(remedy)};
+  return parsed;
+}
+
+std::variant<Sources, SourceFault> parse_source_file(std::string_view text) {
+  return parse(text, '\n', 1, true);
+}
+
+std::string to_text(const Source& source) {
+  switch (source.kind) {
+    case Source::Kind::endpoint: return source.key.empty() ? source.what : source.what + " " + source.key;
+    case Source::Kind::file: return "file:" + source.what;
+    case Source::Kind::name: return "dns:" + source.what + ":" + std::to_string(source.port);
+  }
+  return {};
+}
+
+bool is_single(const Sources& sources) {
+  return sources.size() == 1 && sources.front().kind == Source::Kind::endpoint;
+}
+
+}  // namespace pointsman::finder

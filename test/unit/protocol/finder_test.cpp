@@ -1,0 +1,166 @@
+// Shows how brokers are looked for: what users write, when sources are looked at, and what the looks come to.
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "protocol/finder/core/finder.hpp"
+#include "protocol/finder/core/roster.hpp"
+
+using namespace pointsman;
+using namespace pointsman::finder;
+using namespace std::chrono_literals;
+
+namespace {
+
+const std::string key = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID";
+
+Sources sources(const std::string& text) {
+  auto parsed = parse_sources(text, 5570);
+  const auto* fault = std::get_if<SourceFault>(&parsed);
+  REQUIRE_MESSAGE(fault == nullptr, fault->problem);
+  return std::get<Sources>(std::move(parsed));
+}
+
+std::string fault(const std::string& text) {
+  auto parsed = parse_sources(text, 5570);
+  const auto* fault = std::get_if<SourceFault>(&parsed);
+  return fault == nullptr ? "" : fault->problem;
+}
+
+std::string written(const std::string& text) {
+  std::string all;
+  for (const Source& source : sources(text)) all += to_text(source) + "|";
+  return all;
+}
+
+// A finder in a test: told things, and what it says.
+struct Rig {
+  explicit Rig(const std::string& text) : finder(sources(text)) {}
+
+  std::string tell(const Event& event) {
+    Actions out;
+    finder.step(now, event, out);
+    finder.check();
+    std::string said;
+    for (const Action& action : out) {
+      const auto* look = std::get_if<Look>(&action);
+      said += look != nullptr ? "look " + std::to_string(look->source) + " " : "changed ";
+    }
+    return said;
+  }
+  std::string pass(Duration time) {
+    now += time;
+    return tell(Elapsed{});
+  }
+  std::string places() const {
+    std::string all;
+    for (const Place& place : finder.places()) all += place.endpoint + " ";
+    return all;
+  }
+
+  Finder finder;
+  Instant now{};
+};
+
+}  // namespace
+
+TEST_CASE("sources are a list of all that one may write") {
+  CHECK(written("tcp://127.0.0.1:1") == "tcp://127.0.0.1:1|");
+  CHECK(written(" tcp://[::1]:1 ,ipc:///run/c,, file:/etc/b , dns:brokers:7,dns:b.example") ==
+        "tcp://[::1]:1|ipc:///run/c|file:/etc/b|dns:brokers:7|dns:b.example:5570|");
+  CHECK(written("tcp://a:1 " + key + ",tcp://b:1") == "tcp://a:1 " + key + "|tcp://b:1|");
+  CHECK(is_single(sources("ipc://@x")));
+  CHECK_FALSE(is_single(sources("ipc://@x,ipc://@y")));
+  CHECK_FALSE(is_single(sources("file:x")));
+}
+
+TEST_CASE("what is no source is refused, and said which") {
+  CHECK(fault("") == "no broker is named");
+  CHECK(fault(" , ") == "no broker is named");
+  CHECK(fault("udp://a:1").find("\"udp://a:1\" is no place") == 0);
+  for (const char* text :
+       {"tcp://a", "tcp://:1", "tcp://a:0", "tcp://a:65536", "tcp://a:*", "ipc://", "dns:", "dns::7",
+        "dns:a:", "dns:a:0", "dns:a:b", "file:", "tcp://a:1 nokey", "tcp://a:1,b"}) {
+    CHECK_MESSAGE(fault(text) != "", text);
+  }
+  std::string many = "tcp://a:1";
+  for (std::size_t i = 1; i < limits::brokers; ++i) many += ",tcp://a:1";
+  CHECK(fault(many) == "");
+  CHECK(fault(many + ",tcp://a:1").find("more than 64") == 0);
+}
+
+TEST_CASE("a file has an endpoint a line, and its mistakes have a line") {
+  const auto good = parse_source_file("# ours\n\n tcp://a:1\r\ntcp://b:2 " + key + "\n");
+  REQUIRE(std::holds_alternative<Sources>(good));
+  CHECK(std::get<Sources>(good).size() == 2);
+  CHECK(std::get<Sources>(good)[1].key == key);
+  CHECK(std::get<Sources>(parse_source_file("")).empty());
+  const auto bad = parse_source_file("tcp://a:1\ntcp:/b\n");
+  CHECK(std::get<SourceFault>(bad).problem.find("line 2: ") == 0);
+  const auto nested = parse_source_file("file:x\n");
+  CHECK(std::get<SourceFault>(nested).problem == "line 1: \"file:x\" is no endpoint");
+}
+
+TEST_CASE("endpoints are there from the beginning and nobody looks for them") {
+  Rig rig("tcp://a:1,tcp://b:1,tcp://a:1");
+  CHECK(rig.tell(Elapsed{}) == "");
+  CHECK(rig.tell(Wanted{}) == "");
+  CHECK(rig.finder.deadline() == never);
+  CHECK(rig.places() == "tcp://a:1 tcp://b:1 ");
+}
+
+TEST_CASE("a file is looked at each second and a name each minute, or when a broker is wanted") {
+  Rig rig("file:f,dns:n,tcp://z:1");
+  CHECK(rig.tell(Elapsed{}) == "look 0 look 1 ");
+  CHECK(rig.tell(Said{.source = 0, .places = {{"tcp://a:1", ""}}, .problem = ""}) == "changed ");
+  CHECK(rig.tell(Said{.source = 1, .places = {{"tcp://n:1", ""}, {"tcp://n:2", ""}}, .problem = ""}) ==
+        "changed ");
+  CHECK(rig.places() == "tcp://a:1 tcp://n:1 tcp://n:2 tcp://z:1 ");
+  CHECK(rig.pass(999ms) == "");
+  CHECK(rig.pass(1ms) == "look 0 ");
+  CHECK(rig.tell(Wanted{}) == "look 0 ");
+  CHECK(rig.pass(1s) == "look 0 look 1 ");  // a name not more often than each two seconds
+  CHECK(rig.tell(Said{.source = 1, .places = {{"tcp://n:1", ""}}, .problem = ""}) == "changed ");
+  for (int i = 0; i < 59; ++i) CHECK(rig.pass(1s) == "look 0 ");
+  CHECK(rig.pass(1s) == "look 0 look 1 ");
+  CHECK(rig.tell(Said{.source = 1, .places = {{"tcp://n:1", ""}}, .problem = ""}) == "");
+}
+
+TEST_CASE("a source that fails keeps what it said, tells why, and is asked again soon") {
+  Rig rig("dns:n");
+  CHECK(rig.tell(Elapsed{}) == "look 0 ");
+  CHECK(rig.tell(Said{.source = 0, .places = {}, .problem = "no such name"}) == "");
+  CHECK(rig.finder.problems() == "dns:n:5570: no such name");
+  CHECK(rig.pass(2s) == "look 0 ");
+  rig.tell(Said{.source = 0, .places = {{"tcp://n:1", ""}}, .problem = ""});
+  CHECK(rig.finder.problems() == "");
+  CHECK(rig.pass(60s) == "look 0 ");
+  rig.tell(Said{.source = 0, .places = {}, .problem = "the server is away"});
+  CHECK(rig.places() == "tcp://n:1 ");
+}
+
+TEST_CASE("the list has a bound whatever the sources say") {
+  Rig rig("tcp://a:1,dns:n");
+  rig.tell(Elapsed{});
+  std::vector<Place> many;
+  for (int i = 0; i < 1000; ++i) many.push_back({"tcp://n:" + std::to_string(i + 1), ""});
+  rig.tell(Said{.source = 1, .places = many, .problem = ""});
+  CHECK(rig.finder.places().size() == limits::brokers);
+  CHECK(rig.finder.places().front().endpoint == "tcp://a:1");
+}
+
+TEST_CASE("a place keeps its number while it is listed, and a free number goes to whoever comes next") {
+  Roster roster;
+  const Place a{"tcp://a:1", ""}, b{"tcp://b:1", ""}, c{"tcp://c:1", ""};
+  CHECK(roster.set({a, b}) == std::vector<std::uint64_t>{0, 1});
+  CHECK(roster.set({c, b}) == std::vector<std::uint64_t>{2, 1});
+  CHECK(roster.at(0) == a);  // known still
+  CHECK(roster.set({b, a}) == std::vector<std::uint64_t>{1, 0});
+  // The same endpoint with another key is another place.
+  CHECK(roster.set({{"tcp://a:1", key}}) == std::vector<std::uint64_t>{3});
+  std::vector<Place> many;
+  for (std::size_t i = 0; i < limits::brokers; ++i) many.push_back({"tcp://n:" + std::to_string(i + 1), ""});
+  const auto numbers = roster.set(many);
+  CHECK(numbers.size() == limits::brokers);
+  CHECK(std::set<std::uint64_t>(numbers.begin(), numbers.end()).size() == limits::brokers);
+}
