@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // client.mjs SERVICE TEXT: asks the broker for a worker, calls it directly, releases it. Nothing but PROTOCOL.md.
+// POINTSMAN_BROKER may name several brokers, with commas between them: they are asked in sequence until one grants.
 // With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts.
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
@@ -32,9 +33,29 @@ const ask = async (socket, message, ...payload) => {
   }
 }
 
+// A grant by the first broker that gives one; which is asked first is up to chance. Says hello first where there is
+// another one, so that no request is left with a broker that does not answer.
+const acquire = async service => {
+  const brokers = (process.env.POINTSMAN_BROKER ?? 'tcp://127.0.0.1:5570').split(',').map(url => url.trim())
+  const request = { op: 'request', id: randomUUID(), service, wait_ms: 5000 }
+  const first = Math.floor(Math.random() * brokers.length)
+  for (let left = brokers.length - 1; ; left--) {
+    const broker = link(brokers[(first + brokers.length - left) % brokers.length], own && keyIn(brokerKey))
+    try {
+      if (left) {
+        broker.receiveTimeout = 1500
+        await ask(broker, { op: 'hello' })
+        broker.receiveTimeout = 10_000
+      }
+      return (await ask(broker, request))[0]
+    } catch (problem) {
+      if (!left) throw problem
+    }
+  }
+}
+
 const [service, text] = process.argv.slice(2)
-const broker = link(process.env.POINTSMAN_BROKER ?? 'tcp://127.0.0.1:5570', own && keyIn(brokerKey))
-const [grant] = await ask(broker, { op: 'request', id: randomUUID(), service, wait_ms: 5000 })
+const grant = await acquire(service)
 const { session, ticket } = grant
 const worker = link(grant.endpoint, grant.key)
 const [, frames] = await ask(worker, { op: 'call', session, number: 1, ticket }, text)

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // worker.mjs SERVICE [SLOTS]: a whole worker in one file, from PROTOCOL.md alone. Answers with its input reversed.
+// POINTSMAN_WORKERS may name several brokers, with commas between them: it goes to the next one when its own is gone.
 // It takes msgpack bodies only. Work is asynchronous; what computes for long belongs into a thread of its own.
 // With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts. The module does not
 // show a message's User-Id (zeromq.js 6 hands out frames only), so not which key it came under: a ticket is taken if its
@@ -72,12 +73,15 @@ const tell = (op, fields = {}) => {
   return outgoing
 }
 
-// Registers, on a new connection.
+const brokers = (process.env.POINTSMAN_WORKERS ?? 'tcp://127.0.0.1:5571').split(',').map(url => url.trim())
+let turn = Math.floor(Math.random() * brokers.length)
+// Registers, on a new connection: with the same broker if there was a lease, else with the next one.
 const begin = () => {
   broker?.close()
+  if (!lease) turn = (turn + 1) % brokers.length
   broker = new Dealer({ linger: 500, sendTimeout: 100, ...own && {
     curveServerKey: keyIn(brokerKey), curvePublicKey: keyIn(own), curveSecretKey: keyIn(own, 'secret') } })
-  broker.connect(process.env.POINTSMAN_WORKERS ?? 'tcp://127.0.0.1:5571')
+  broker.connect(brokers[turn])
   lease = 0, interval = 1000, goodUntil = 0, beat = 0, seen = 0, events = [], reported = 0
   last = now()
   sent = new Map([[0, last]]) // what is not answered yet, and when it went; the registration is beat 0

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """client.py SERVICE TEXT: asks the broker for a worker, calls it directly, releases it. Nothing but PROTOCOL.md.
 
+POINTSMAN_BROKER may name several brokers, with commas between them: they are asked in sequence until one grants.
 With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts.
 """
-import os, sys, uuid, msgpack, zmq
+import os, random, sys, uuid, msgpack, zmq
 
 OWN, BROKER = os.environ.get("POINTSMAN_KEY"), os.environ.get("POINTSMAN_BROKER_KEY")
 
@@ -22,6 +23,9 @@ def link(endpoint, key):
     socket.connect(endpoint)
     return socket
 
+class Refusal(Exception):
+    """What somebody does not do, and why."""
+
 def ask(socket, message, *payload, within=10_000):
     """Sends a message and returns its answer: the body and all payload frames."""
     socket.send_multipart([b"", msgpack.packb(message), *payload])
@@ -30,15 +34,32 @@ def ask(socket, message, *payload, within=10_000):
         _, body, *more = socket.recv_multipart()
         answer, frames = msgpack.unpackb(body), frames + more
         if answer["op"] in ("refused", "failed"):
-            sys.exit(f"{answer.get('code', 'failed')}: {answer.get('reason', '')} {answer.get('remedy', '')}")
+            raise Refusal(f"{answer.get('code', 'failed')}: {answer.get('reason', '')} {answer.get('remedy', '')}")
         if not answer.get("more"):
             return answer, frames
-    sys.exit("nobody answers; with keys: is this one allowed there, and POINTSMAN_BROKER_KEY the broker's?")
+    raise Refusal("nobody answers; with keys: is this one allowed there, and POINTSMAN_BROKER_KEY the broker's?")
 
-service, text = sys.argv[1:]
-broker = link(os.environ.get("POINTSMAN_BROKER", "tcp://127.0.0.1:5570"), OWN and key_in(BROKER))
-grant, _ = ask(broker, {"op": "request", "id": str(uuid.uuid4()), "service": service, "wait_ms": 5000})
-session, worker = grant["session"], link(grant["endpoint"], grant.get("key", "").encode())
-_, frames = ask(worker, {"op": "call", "session": session, "number": 1, "ticket": grant["ticket"]}, text.encode())
-ask(worker, {"op": "release", "session": session})
-sys.stdout.buffer.write(b"".join(frames))
+def acquire(service):
+    """A grant by the first broker that gives one; which is asked first is up to chance. Says hello first where there is
+    another one, so that no request is left with a broker that does not answer."""
+    brokers = os.environ.get("POINTSMAN_BROKER", "tcp://127.0.0.1:5570").split(",")
+    first, request = random.randrange(len(brokers)), {"op": "request", "id": str(uuid.uuid4()), "service": service}
+    for left, endpoint in enumerate(brokers[first:] + brokers[:first], 1 - len(brokers)):
+        broker = link(endpoint.strip(), OWN and key_in(BROKER))
+        try:
+            if left:
+                ask(broker, {"op": "hello"}, within=1500)
+            return ask(broker, {**request, "wait_ms": 5000})[0]
+        except Refusal:
+            if not left:
+                raise
+
+try:
+    service, text = sys.argv[1:]
+    grant = acquire(service)
+    session, worker = grant["session"], link(grant["endpoint"], grant.get("key", "").encode())
+    _, frames = ask(worker, {"op": "call", "session": session, "number": 1, "ticket": grant["ticket"]}, text.encode())
+    ask(worker, {"op": "release", "session": session})
+    sys.stdout.buffer.write(b"".join(frames))
+except Refusal as refusal:
+    sys.exit(str(refusal))

@@ -2,9 +2,11 @@
 """worker.py SERVICE [SLOTS]: a whole worker in one file, from PROTOCOL.md alone. Answers with its input in capitals.
 
 One thread keeps the lease and the sessions; the work runs in threads apart, so that long work costs no heartbeat.
+POINTSMAN_WORKERS may name several brokers, with commas between them: it goes to the next one when its own is gone.
 With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts.
 """
-import base64, concurrent.futures, hashlib, hmac, json, os, signal, socket, struct, sys, time, uuid, msgpack, zmq
+import base64, concurrent.futures, hashlib, hmac, itertools, json, os, random, signal, socket, struct, sys, time, uuid
+import msgpack, zmq
 import zmq.auth, zmq.auth.thread, zmq.utils.z85
 
 OWN, BROKER = os.environ.get("POINTSMAN_KEY"), os.environ.get("POINTSMAN_BROKER_KEY")
@@ -53,8 +55,9 @@ class Session:
 
 
 class Worker:
-    def __init__(self, service, slots, url):
-        self.service, self.slots, self.url = service, slots, url
+    def __init__(self, service, slots, brokers):
+        self.service, self.slots, first = service, slots, random.randrange(len(brokers))
+        self.brokers, self.lease = itertools.cycle(brokers[first:] + brokers[:first]), 0
         self.context, self.pool = zmq.Context(), concurrent.futures.ThreadPoolExecutor(slots)
         self.direct, self.done = self.context.socket(zmq.ROUTER), self.context.socket(zmq.PULL)
         self.direct.router_mandatory, self.direct.linger = 1, 500
@@ -75,9 +78,10 @@ class Worker:
     # ---- The broker: the lease, who comes, what happened
 
     def begin(self):
-        """Registers, on a new connection."""
+        """Registers, on a new connection: with the same broker if there was a lease, else with the next one."""
         if self.broker:
             self.broker.close()
+        self.url = self.url if self.lease else next(self.brokers)
         self.broker = self.context.socket(zmq.DEALER)
         self.broker.linger = 500
         if OWN:
@@ -339,7 +343,7 @@ class Worker:
 
 if __name__ == "__main__":
     worker = Worker(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1,
-                    os.environ.get("POINTSMAN_WORKERS", "tcp://127.0.0.1:5571"))
+                    [url.strip() for url in os.environ.get("POINTSMAN_WORKERS", "tcp://127.0.0.1:5571").split(",")])
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(worker, "leaving", time.monotonic()))
     while worker.turn():

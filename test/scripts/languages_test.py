@@ -123,6 +123,37 @@ class Scripts(unittest.TestCase):
         house.environment["POINTSMAN_KEY"] = str(keys / "eve.key")  # not a client's
         self.assertNotEqual(self.run_(*CLIENT, "change", "abc").returncode, 0)
 
+    def test_the_client_goes_on_to_a_broker_that_is_there(self):
+        self.house.worker("tr", "--service", "turn", "--", "tr", "a-z", "n-za-m")
+        self.house.environment["POINTSMAN_BROKER"] = f"ipc://{self.house.folder}/nobody, {self.house.clients}"
+        for _ in range(4):  # whichever is asked first
+            result = self.run_(*CLIENT, "turn", "uryyb")
+            self.assertEqual((result.stdout.strip(), result.returncode), ("hello", 0), result.stderr)
+
+    def test_the_client_goes_on_to_a_broker_that_has_a_worker(self):
+        house = self.house
+        house.worker("tr", "--service", "turn", "--", "tr", "a-z", "n-za-m")
+        other = f"ipc://{house.folder}/other"
+        house.start("other", house.program, "broker", "--clients", other, "--workers", other + "-w")
+        house.environment["POINTSMAN_BROKER"] = f"{other},{house.clients}"
+        for _ in range(4):
+            result = self.run_(*CLIENT, "turn", "uryyb")
+            self.assertEqual((result.stdout.strip(), result.returncode), ("hello", 0), result.stderr)
+
+    def test_the_worker_goes_to_another_broker_when_its_own_is_gone(self):
+        house = self.house
+        second = f"ipc://{house.folder}/second"
+        house.start("second", house.program, "broker", "--clients", second, "--workers", second + "-w")
+        house.environment["POINTSMAN_WORKERS"] = f"{house.workers},{second}-w"
+        house.start("worker", *WORKER, "change")
+        links = {"broker": self.control, "second": house.link(second)}
+        def at(name):
+            return [row["worker"] for row in links[name].ask({"op": "list", "of": "workers"}).get("workers", [])]
+        its, other = ("broker", "second") if at("broker") else ("second", "broker")
+        house.running[its].send_signal(signal.SIGKILL)
+        house.stop(its)
+        until(lambda: at(other), 30, "the worker is registered with the other broker")
+
     def test_the_worker_leaves_when_it_is_told_to_stop(self):
         self.house.start("worker", *WORKER, "change")
         self.assertEqual(self.house.stop("worker"), 0)
