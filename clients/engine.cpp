@@ -334,7 +334,10 @@ void Engine::list_brokers() {
   const auto numbers = roster_.set(search_->places());
   for (const std::uint64_t broker : numbers) {
     const auto line = lines_.find(broker);
-    if (line != lines_.end() && line->second.place != roster_.at(broker)) hang_up(broker);
+    if (line != lines_.end() && line->second.place != roster_.at(broker)) {
+      hang_up(broker);
+      broken_.erase(broker);
+    }
   }
   later_.emplace_back(BrokersAre{numbers});
 }
@@ -357,11 +360,11 @@ void Engine::shook_hands(const Handshake& handshake) {
   const auto found = brokers_.find(handshake.peer);
   if (found == brokers_.end()) return;
   const std::uint64_t broker = found->second;
-  int& broken = lines_.at(broker).broken;
+  int& broken = broken_[broker];
   broken = handshake.result == Handshake::Result::broken ? broken + 1 : 0;
+  const bool barred = handshake.final() || broken >= broken_believed;
   if (handshake.result == Handshake::Result::done) feed(BrokerUp{broker});
-  if (handshake.final() || broken >= broken_believed)
-    feed(Barred{handshake.reason, handshake.remedy, broker});
+  if (barred) feed(Barred{handshake.reason, handshake.remedy, broker});
 }
 
 // A worker that encrypts is known by the key that the broker said. A client without a key of its own makes

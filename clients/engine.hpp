@@ -82,7 +82,6 @@ class Engine {
   struct Line {
     std::uint64_t peer = 0;
     finder::Place place;
-    int broken = 0;  // handshakes in a row
   };
 
   static constexpr std::size_t inbox_max = 10'000;  // orders; whoever brings more waits
@@ -131,6 +130,7 @@ class Engine {
   std::optional<finder::Search> search_;
   finder::Roster roster_;
   std::map<std::uint64_t, Line> lines_;                       // by broker
+  std::map<std::uint64_t, int> broken_;                       // by broker: handshakes in a row, by whatever line
   std::unordered_map<std::uint64_t, std::uint64_t> brokers_;  // peer -> broker
   std::unordered_map<std::uint64_t, std::uint64_t> peers_;    // link -> peer
   std::unordered_map<std::uint64_t, std::uint64_t> links_;    // peer -> link
