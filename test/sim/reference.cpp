@@ -399,7 +399,10 @@ void Reference::adopt(Worker& worker, const Held& held) {
   const auto [found, unknown] = asked_.try_emplace(session.request);
   Asked& asked = found->second;
   if (!unknown && (asked.stage != Asked::Stage::waiting || asked.service != held.service)) {
-    if (!held.open || asked.released) must_release_.insert(held.session);
+    // Sessions that end by the same list may have pushed it out of what is remembered: then it is held, or not.
+    const bool remembered = ended_.size() + sessions_.size() < options_.remembered_max;
+    if (!remembered) session.released = true;
+    else if (!held.open || asked.released) must_release_.insert(held.session);
     return;
   }
   if (unknown) asked.known_peer = false;
