@@ -401,7 +401,7 @@ void Reference::adopt(Worker& worker, const Held& held) {
   if (!unknown && (asked.stage != Asked::Stage::waiting || asked.service != held.service)) {
     // Sessions that end by the same list may have pushed it out of what is remembered: then it is held, or not.
     const bool remembered = ended_.size() + sessions_.size() < options_.remembered_max;
-    if (!remembered) session.released = true;
+    if (!remembered) session.unsure = true;
     else if (!held.open || asked.released) must_release_.insert(held.session);
     return;
   }
@@ -600,7 +600,7 @@ void Reference::fact(const Address&, const Release& m) {
     found->second.released = true;
     if (found->second.answers) asked_.at(found->second.request).released = true;
   }
-  const bool again = found != sessions_.end() && found->second.released;
+  const bool again = found != sessions_.end() && (found->second.released || found->second.unsure);
   if (!again && !may_release_.contains(m.session)) throw Violation(50, "session " + number(m.session) + " is released, but its client did not ask");
 }
 

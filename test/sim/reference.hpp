@@ -86,6 +86,7 @@ class Reference {
     bool open = false;
     bool failed = false;
     bool released = false;  // somebody has asked for it
+    bool unsure = false;    // whether its request was remembered when its worker brought it
     Instant granted;
     Instant lapses;
     std::uint64_t assignment = 0;
