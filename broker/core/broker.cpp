@@ -36,8 +36,8 @@ Broker::Broker(Options options)
 void Broker::step(Instant now, const Event& event, Actions& out) {
   MUST(now >= now_);
   // Waking late, whatever for, is our own fault: the leases get the time back, and a little more, so that what
-  // waits in the sockets is read before anybody is judged.
-  if (const Instant due = deadline(); due != never && now > due + options_.stall) {
+  // waits in the sockets is read before anybody is judged. What the step before has left to this one was not overslept.
+  if (const Instant due = std::max(deadline(), now_); due != never && now > due + options_.stall) {
     forgiven_ += now - due + options_.stall;
     count(Count::stalls_forgiven);
   }
