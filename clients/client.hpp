@@ -6,7 +6,8 @@
 //   session.release();                                 // or let it go out of scope
 //
 // Blocking calls; each has a deadline. The asynchronous twins take a callback, which runs on the client's
-// own thread and must not block, throw or call back into a blocking function. Errors are thrown as Error.
+// own thread and must not block, throw or call back into a blocking function. Errors are thrown as Error. What a
+// blocking call waits for is taken off the sockets by the thread that waits, so such calls are the quickest.
 // Thread safe: a Client and a Session may be used from any thread.
 
 #pragma once
@@ -96,7 +97,7 @@ class POINTSMAN_API Session {
   void call_async(Payload request, std::function<void(std::optional<Payload>, std::optional<Error>)> done,
                   const CallOptions& options = {});
 
-  // A new term from now. Not needed while this object lives: the client's thread renews it.
+  // A new term from now. Not needed while this object lives: the client renews it.
   void renew(std::chrono::milliseconds term = std::chrono::milliseconds(0));
 
   // Ends the session; further use throws. Harmless to repeat.
@@ -125,6 +126,11 @@ class POINTSMAN_API Client {
   void acquire_async(const std::string& service,
                      std::function<void(std::optional<Session>, std::optional<Error>)> done,
                      const AcquireOptions& options = {});
+
+  // Connects ahead: takes a session of up to `most` workers (8 at most) that have a slot free now, and gives all back at
+  // once. Connections stay for a minute, so the first call of a session with such a worker does not wait for one.
+  // Returns how many workers there were; throws Error if there was none.
+  std::size_t warm(const std::string& service, std::size_t most = 1);
 
   // acquire, one call, release.
   Payload call(const std::string& service, Payload request, const AcquireOptions& acquire = {},

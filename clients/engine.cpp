@@ -49,6 +49,9 @@ ClientSettings settings_of(const ClientOptions& options, std::string name) {
 
 constexpr int broken_believed = 3;
 
+// Who calls again within this finds the helm free; what comes meanwhile for nobody in particular waits for so long.
+constexpr Duration grace = std::chrono::milliseconds(1);
+
 // The core bounds what is under way by bytes already, and a link whose outbox overflows is lost.
 TransportLimits link_limits() {
   TransportLimits limits = direct_limits();
@@ -74,7 +77,8 @@ Engine::Engine(const ClientOptions& options, NewsSink news)
     : name_(choose_name(options.name)),
       trace_(options.trace),
       news_(std::move(news)),
-      core_(settings_of(options, name_)) {
+      core_(settings_of(options, name_)),
+      helm_([this](Helm::Lock& lock) { turn(lock); }, [this] { transport_.wake(); }, grace) {
   try {
     credentials_ = read_credentials(options.key, options.broker_key);
     search_.emplace(transport_, choose_broker(options.broker), finder::clients_port,
@@ -90,60 +94,66 @@ Engine::Engine(const ClientOptions& options, NewsSink news)
   thread_ = std::thread([this] { run(); });
 }
 
-Engine::~Engine() {
-  stop(std::chrono::milliseconds(0));
-}
+Engine::~Engine() { stop(std::chrono::milliseconds(0)); }
 
-std::uint64_t Engine::acquire(Acquire event, SessionSink sink) {
+void Engine::acquire(Acquire event, SessionSink sink) {
   event.id = random_name();
-  std::uint64_t handle = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    handle = ++last_;
-  }
-  event.handle = handle;
   post({std::move(event), std::move(sink)});
-  return handle;
 }
 
-void Engine::invoke(Invoke event, CallSink sink) {
-  post({std::move(event), std::move(sink)});
-}
+void Engine::invoke(Invoke event, CallSink sink) { post({std::move(event), std::move(sink)}); }
 
 void Engine::ask(Message question, AnswerSink sink) {
-  std::uint64_t token = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    token = ++last_;
-  }
-  post({Ask{token, std::move(question)}, std::move(sink)});
+  post({Ask{++last_, std::move(question)}, std::move(sink)});
 }
 
-void Engine::tell(Event event) {
-  post({std::move(event), {}});
-}
+void Engine::tell(Event event) { post({std::move(event), {}}); }
 
+// What is asked for is done at once, by who asks. From a sink: when what is at hand is done.
 void Engine::post(Order order) {
-  {
-    std::unique_lock lock(mutex_);
-    if (std::this_thread::get_id() != thread_.get_id()) {
-      room_.wait(lock, [&] { return stopped_ || inbox_.size() < inbox_max; });
-    }
-    if (!stopped_) {
-      const bool first = inbox_.empty();
-      inbox_.push_back(std::move(order));
-      if (first) transport_.wake();
-      return;
-    }
+  if (helm_.mine()) {
+    inbox_.push_back(std::move(order));
+    return;
   }
-  refuse(order);
+  Helm::Lock lock(helm_);
+  if (stopping_ || stopped_) {
+    refuse(std::move(order));
+    if (stopped_) tell_loud(lock);  // the engine's thread does not any more
+    return;
+  }
+  take(std::move(order));
+  take_rest();
+  if (awaited_ > 0) helm_.man();
+  if (!helm_.driven()) return;
+  guard([&] {
+    transport_.catch_up([this](Incoming&& incoming) {
+      receive(std::move(incoming));
+      take_rest();
+    });
+  });
+  if (due() < until_) transport_.wake();
+}
+
+Instant Engine::due() const { return std::min(core_.deadline(), search_->deadline()); }
+
+void Engine::wait(Helm::Place& place, const Helm::Over& over, const std::function<void()>& then) {
+  Helm::Lock lock(helm_);
+  helm_.wait(lock, place, over);
+  then();
+  if (awaited_ > 0) helm_.man();
+}
+
+void Engine::call(Helm::Place& place, bool last) {
+  if (last && &place == helm_.driver() && helm_.driving()) transport_.enough();
+  helm_.call(place);
+  if (awaited_ == 0) helm_.make_room();
 }
 
 // What is asked of an engine that has stopped.
-void Engine::refuse(const Order& order) {
+void Engine::refuse(Order order) {
   const Error closed(Code::cancelled, "this client was closed");
-  if (const auto* sink = std::get_if<SessionSink>(&order.sink)) sink->over(closed);
-  if (const auto* sink = std::get_if<CallSink>(&order.sink)) sink->failed(closed);
+  if (auto* sink = std::get_if<SessionSink>(&order.sink)) end(std::move(*sink), closed);
+  if (auto* sink = std::get_if<CallSink>(&order.sink)) fail(std::move(*sink), closed);
   if (const auto* sink = std::get_if<AnswerSink>(&order.sink)) {
     (*sink)(Refused{.code = Code::cancelled, .reason = closed.what()});
   }
@@ -152,10 +162,10 @@ void Engine::refuse(const Order& order) {
 void Engine::stop(std::chrono::milliseconds within) {
   MUST(std::this_thread::get_id() != thread_.get_id());
   {
-    const std::lock_guard lock(mutex_);
+    Helm::Lock lock(helm_);
     if (!stopping_) stop_by_ = now() + within;
     stopping_ = true;
-    transport_.wake();
+    helm_.call_all();
   }
   if (thread_.joinable()) thread_.join();
 }
@@ -167,53 +177,84 @@ void Engine::may_wait() const {
 }
 
 void Engine::run() {
-  try {
-    while (!serve_inbox()) {
-      transport_.turn(std::min(core_.deadline(), search_->deadline()),
-                      [this](Incoming&& incoming) { receive(std::move(incoming)); });
-      if (search_->deadline() <= now()) search_->tick();
-      if (core_.deadline() <= now() || !later_.empty()) feed(Elapsed{});
-    }
-  } catch (const std::exception& error) {  // the world's: no descriptors, no memory
-    fail_all(Error(Code::failed, std::string("the client had to stop: ") + error.what()));
-  }
-  std::vector<Order> rest;
-  {
-    const std::lock_guard lock(mutex_);
-    stopped_ = true;
-    std::swap(rest, inbox_);
-  }
-  room_.notify_all();
-  for (const Order& order : rest) refuse(order);
+  Helm::Lock lock(helm_);
+  helm_.keep(
+      lock, [this] { return stopping_ || stopped_; }, [this](Helm::Lock& held) { tell_loud(held); });
+  close(lock);
 }
 
-// Takes the orders; true if it is time to end.
-bool Engine::serve_inbox() {
-  std::vector<Order> orders;
-  bool stopping = false;
-  Instant stop_by = never;
-  {
-    const std::lock_guard lock(mutex_);
-    std::swap(orders, inbox_);
-    stopping = stopping_;
-    stop_by = stop_by_;
+// Says farewell for as long as it may take. Users' threads that wait are told first, and drive meanwhile if they like.
+void Engine::close(Helm::Lock& lock) {
+  if (!stopped_) {
+    take({Close{}, {}});
+    take_rest();
   }
-  if (orders.size() >= inbox_max) room_.notify_all();
-  for (Order& order : orders) {
+  tell_loud(lock);
+  Helm::Place place;
+  helm_.wait(lock, place, [this] { return stopped_ || core_.idle() || now() >= stop_by_; });
+  stopped_ = true;
+  for (Order& order : std::exchange(inbox_, {})) refuse(std::move(order));
+  tell_loud(lock);
+}
+
+// One turn of the transport, by whoever drives.
+void Engine::turn(Helm::Lock& lock) {
+  if (stopped_) return;
+  guard([&] {
+    take_rest();
+    until_ = std::min(due(), stopping_ ? stop_by_ : never);
+    transport_.turn(
+        until_, [this](Incoming&& incoming) { receive(std::move(incoming)); }, &lock);
+    until_ = never;
+    if (search_->deadline() <= now()) search_->tick();
+    if (core_.deadline() <= now() || !later_.empty()) feed(Elapsed{});
+    take_rest();
+  });
+}
+
+// What the world does to us (no descriptors, no memory) ends everything, on whatever thread it comes up.
+void Engine::guard(const std::function<void()>& step) {
+  try {
+    step();
+  } catch (const std::exception& error) {
+    stopped_ = true;
+    fail_all(Error(Code::failed, std::string("the client had to stop: ") + error.what()));
+    helm_.call_all();
+  }
+}
+
+void Engine::take(Order order) {
+  guard([&] {
     file(order.event, std::move(order.sink));
     feed(std::move(order.event));
+  });
+}
+
+void Engine::take_rest() {
+  while (!inbox_.empty() && !stopped_) {
+    for (Order& order : std::exchange(inbox_, {})) take(std::move(order));
   }
-  if (!stopping) return false;
-  feed(Close{});
-  while (!core_.idle() && now() < stop_by) {
-    transport_.turn(std::min(stop_by, core_.deadline()),
-                    [this](Incoming&& incoming) { receive(std::move(incoming)); });
-    feed(Elapsed{});
+}
+
+void Engine::loudly(std::function<void()> told) {
+  loud_.push_back(std::move(told));
+  helm_.urge();
+}
+
+void Engine::tell_loud(Helm::Lock& lock) {
+  while (!loud_.empty()) {
+    auto told = std::exchange(loud_, {});
+    lock.unlock();
+    for (const auto& tell : told) tell();
+    told.clear();  // users' objects end without the lock, too
+    lock.lock();
   }
-  return true;
 }
 
 void Engine::file(const Event& event, Sink sink) {
+  const auto* loud = std::get_if<SessionSink>(&sink);
+  const auto* loud_call = std::get_if<CallSink>(&sink);
+  if ((loud && loud->loud) || (loud_call && loud_call->loud)) ++awaited_;
   if (auto* session = std::get_if<SessionSink>(&sink)) {
     sessions_.emplace(std::get<Acquire>(event).handle, std::move(*session));
   } else if (auto* call = std::get_if<CallSink>(&sink)) {
@@ -225,9 +266,11 @@ void Engine::file(const Event& event, Sink sink) {
 }
 
 void Engine::feed(Event event) {
-  Actions actions;
+  Actions actions = std::exchange(actions_, {});
   core_.step(now(), std::move(event), actions);
   for (Action& action : actions) perform(action);
+  actions.clear();
+  actions_ = std::move(actions);
   while (!later_.empty()) {
     Event next = std::move(later_.front());
     later_.pop_front();
@@ -236,8 +279,9 @@ void Engine::feed(Event event) {
 }
 
 void Engine::fail_all(const Error& error) {
-  for (const auto& [number, call] : std::exchange(calls_, {})) call.failed(error);
-  for (const auto& [handle, session] : std::exchange(sessions_, {})) session.over(error);
+  awaited_ = 0;
+  for (auto& [number, call] : std::exchange(calls_, {})) fail(std::move(call), error);
+  for (auto& [handle, session] : std::exchange(sessions_, {})) end(std::move(session), error);
   for (const auto& [token, answer] : std::exchange(answers_, {})) {
     answer(Refused{.code = error.code, .reason = error.what()});
   }
@@ -379,7 +423,13 @@ Credentials Engine::credentials_for(const std::string& worker_key) {
 
 void Engine::act(Acquired& action) {
   const auto found = sessions_.find(action.handle);
-  if (found != sessions_.end()) found->second.held(action.granted, action.reassigned);
+  if (found == sessions_.end()) return;
+  SessionSink& sink = found->second;
+  if (!std::exchange(sink.held_once, true) && sink.loud) --awaited_;
+  if (!sink.loud) return sink.held(action.granted, action.reassigned);
+  loudly([held = sink.held, granted = action.granted, reassigned = action.reassigned] {
+    held(granted, reassigned);
+  });
 }
 
 void Engine::act(NotAcquired& action) {
@@ -403,35 +453,56 @@ void Engine::act(SessionEnded& action) {
 void Engine::close_session(std::uint64_t handle, const Error& error) {
   const auto found = sessions_.find(handle);
   if (found == sessions_.end()) return;
-  const SessionSink sink = std::move(found->second);
+  SessionSink sink = std::move(found->second);
   sessions_.erase(found);
-  sink.over(error);
+  if (sink.loud && !sink.held_once) --awaited_;
+  end(std::move(sink), error);
+}
+
+void Engine::end(SessionSink sink, const Error& error) {
+  if (!sink.loud) return sink.over(error);
+  loudly([over = std::move(sink.over), error] { over(error); });
 }
 
 void Engine::act(Waiting& action) {
   const auto found = sessions_.find(action.handle);
-  if (found != sessions_.end() && found->second.waiting) found->second.waiting(action.queued);
+  if (found == sessions_.end() || !found->second.waiting) return;
+  loudly([waiting = found->second.waiting, queued = std::move(action.queued)] { waiting(queued); });
 }
 
 void Engine::act(Part& action) {
   const auto found = calls_.find({action.handle, action.number});
   if (found == calls_.end()) return;
-  if (action.more) return found->second.part(std::move(action.payload), true);
+  if (found->second.loud) {
+    loudly([part = found->second.part, payload = std::move(action.payload), parts = action.parts,
+            more = action.more] { part(payload, parts, more); });
+    if (action.more) return;
+    calls_.erase(found);
+    --awaited_;
+    return;
+  }
+  if (action.more) return found->second.part(std::move(action.payload), action.parts, true);
   const CallSink sink = std::move(found->second);
   calls_.erase(found);
-  sink.part(std::move(action.payload), false);
+  sink.part(std::move(action.payload), action.parts, false);
 }
 
 void Engine::act(CallFailed& action) {
   const auto found = calls_.find({action.handle, action.number});
   if (found == calls_.end()) return;
-  const CallSink sink = std::move(found->second);
+  CallSink sink = std::move(found->second);
   calls_.erase(found);
+  if (sink.loud) --awaited_;
   Error error = error_of(action.code, action.reason);
   error.retry = action.retry;
   error.exit = static_cast<int>(action.exit);
   error.detail = std::move(action.detail);
-  sink.failed(std::move(error));
+  fail(std::move(sink), std::move(error));
+}
+
+void Engine::fail(CallSink sink, Error error) {
+  if (!sink.loud) return sink.failed(std::move(error));
+  loudly([failed = std::move(sink.failed), error = std::move(error)] { failed(error); });
 }
 
 void Engine::act(Answer& action) {
@@ -444,7 +515,7 @@ void Engine::act(Answer& action) {
 }
 
 void Engine::act(News& action) {
-  if (news_) news_(std::move(action.happened));
+  if (news_) loudly([this, happened = std::move(action.happened)] { news_(happened); });
 }
 
 std::string Engine::name_of(const Address& address) const {

@@ -1,19 +1,20 @@
-// The engine of the library: one thread with a transport that drives the core for any number of user threads.
+// The engine of the library: a transport and the core, driven by the user threads that wait for something, or by a
+// thread of the engine's own while none does.
 //
-// Users hand over what they want and functions to be told by, which run on the engine's thread and must
-// neither block nor throw. Each thing has exactly one end: a session `over`, a call its last `part` or
-// `failed`, a question its `answer`; also when the engine stops. Thread safe.
+// Users hand over what they want and functions to be told by, which must neither block nor throw. Those of a `loud`
+// thing run users' code: always on the engine's thread. The others run on whatever thread drives, under the engine's
+// lock. Each thing has exactly one end: a session `over`, a call its last `part` or `failed`, a question its `answer`;
+// also when the engine stops. Thread safe.
 
 #pragma once
 
+#include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -26,6 +27,7 @@
 #include "clients/core/client.hpp"
 #include "protocol/finder/core/roster.hpp"
 #include "protocol/finder/search.hpp"
+#include "protocol/helm.hpp"
 #include "protocol/transport.hpp"
 
 namespace pointsman::clients {
@@ -33,15 +35,18 @@ namespace pointsman::clients {
 struct SessionSink {
   std::function<void(const Granted&, int reassigned)> held;  // again for every replacement
   std::function<void(Error)> over;                           // before or after it was held
-  std::function<void(const Queued&)> waiting;                // may be empty
+  std::function<void(const Queued&)> waiting;                // may be empty; always loud
+  bool loud = false;
+  bool held_once = false;  // the engine's
 };
 
 struct CallSink {
-  std::function<void(Payload, bool more)> part;
+  std::function<void(Payload, std::uint64_t parts, bool more)> part;
   std::function<void(Error)> failed;
+  bool loud = false;
 };
 
-using AnswerSink = std::function<void(const Message&)>;
+using AnswerSink = std::function<void(const Message&)>;  // never loud
 using NewsSink = std::function<void(Happened)>;
 
 // An error as users get it.
@@ -56,11 +61,18 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Returns the handle. The engine fills in handle and id.
-  std::uint64_t acquire(Acquire event, SessionSink sink);
+  // The engine fills in the id. The handle is a new one, of new_handle().
+  std::uint64_t new_handle() { return ++last_; }
+  void acquire(Acquire event, SessionSink sink);
   void invoke(Invoke event, CallSink sink);
   void ask(Message question, AnswerSink sink);
   void tell(Event event);  // AbandonCall, RenewSession, ReleaseSession
+
+  // Waits until `over()`, then calls `then`, both under the engine's lock; a sink that makes it true calls the place,
+  // and says whether it is the last time.
+  void wait(
+      Helm::Place& place, const Helm::Over& over, const std::function<void()>& then = [] {});
+  void call(Helm::Place& place, bool last = true);
 
   // Ends everything; waits until the others have heard of it, or as long as given. Not on the engine's
   // thread.
@@ -84,13 +96,18 @@ class Engine {
     finder::Place place;
   };
 
-  static constexpr std::size_t inbox_max = 10'000;  // orders; whoever brings more waits
-
   void post(Order order);
-  static void refuse(const Order& order);
+  void refuse(Order order);
   void run();
-  bool serve_inbox();
+  void close(Helm::Lock& lock);
+  Instant due() const;
+  void turn(Helm::Lock& lock);
+  void take(Order order);
+  void take_rest();
+  void tell_loud(Helm::Lock& lock);
   void file(const Event& event, Sink sink);
+  void guard(const std::function<void()>& step);
+  void loudly(std::function<void()> told);
   void feed(Event event);
   void fail_all(const Error& error);
 
@@ -111,6 +128,8 @@ class Engine {
   void act(News& action);
   void add_search(Refused& refused) const;
   void close_session(std::uint64_t handle, const Error& error);
+  void end(SessionSink sink, const Error& error);
+  void fail(CallSink sink, Error error);
   std::string name_of(const Address& address) const;
   void list_brokers();
   Line& line_to(std::uint64_t broker);
@@ -122,7 +141,7 @@ class Engine {
   const bool trace_;
   const NewsSink news_;
 
-  // The engine's thread.
+  // All that follows belongs to whoever has the helm.
   Credentials credentials_;
   SharedKeyPair links_own_;  // shown to workers
   Transport transport_;
@@ -138,17 +157,18 @@ class Engine {
   std::map<std::uint64_t, SessionSink> sessions_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, CallSink> calls_;
   std::map<std::uint64_t, AnswerSink> answers_;
-  std::deque<Event> later_;  // what came up while actions were performed
-
-  // Shared.
-  std::mutex mutex_;
-  std::condition_variable room_;
-  std::vector<Order> inbox_;
-  std::uint64_t last_ = 0;  // handle or token
-  bool stopped_ = false;    // nothing more is taken
+  std::deque<Event> later_;                  // what came up while actions were performed
+  std::vector<Order> inbox_;                 // and what sinks ask for
+  std::vector<std::function<void()>> loud_;  // to be told on the engine's thread
+  Actions actions_;                          // reused
+  std::size_t awaited_ = 0;  // loud calls, and loud sessions that are not held yet: somebody has to drive for them
+  Instant until_ = never;  // who drives looks again by then
+  bool stopped_ = false;   // nothing more is taken
   bool stopping_ = false;
   Instant stop_by_ = never;
 
+  std::atomic<std::uint64_t> last_{0};  // handle or token
+  Helm helm_;
   std::thread thread_;
 };
 

@@ -32,8 +32,8 @@ class Session::Inside {
   Inside(const Inside&) = delete;
   Inside& operator=(const Inside&) = delete;
 
-  // Once, before anything else.
-  void acquire(const std::string& service, const AcquireOptions& options, Done done);
+  // Once, before anything else. `loud`: `done` runs a user's code.
+  void acquire(const std::string& service, const AcquireOptions& options, Done done, bool loud);
 
   // Sends a call and returns its number. The sink is told of at most `answer_max` bytes.
   std::uint64_t invoke(Payload request, const CallOptions& options, clients::CallSink sink);
@@ -44,6 +44,7 @@ class Session::Inside {
   Grant grant() const;
   int reassigned() const;
   void may_wait() const { engine_->may_wait(); }
+  clients::Engine& engine() const { return *engine_; }
   std::size_t answer_max() const { return answer_max_; }
 
  private:

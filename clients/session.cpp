@@ -1,8 +1,6 @@
 // A session as its user sees it.
 
-#include <condition_variable>
 #include <deque>
-#include <future>
 
 #include "clients/inside.hpp"
 
@@ -22,8 +20,9 @@ Error too_large(std::size_t most) {
   return {Code::limit_reached, "the answer is larger than " + std::to_string(most) + " bytes (answer_max)"};
 }
 
-// Joins the parts of an answer; `done` gets it, or the error, once.
-CallSink joining(std::size_t most, std::function<void(std::optional<Payload>, std::optional<Error>)> done) {
+// Joins the parts of an answer; `done` gets it, or the error, once. `loud`: it runs a user's code.
+CallSink joining(std::size_t most, bool loud,
+                 std::function<void(std::optional<Payload>, std::optional<Error>)> done) {
   struct Answer {
     Payload frames;
     std::size_t bytes = 0;
@@ -33,7 +32,8 @@ CallSink joining(std::size_t most, std::function<void(std::optional<Payload>, st
   auto answer = std::make_shared<Answer>();
   answer->done = std::move(done);
   CallSink sink;
-  sink.part = [answer, most](Payload part, bool more) {
+  sink.loud = loud;
+  sink.part = [answer, most](Payload part, std::uint64_t, bool more) {
     if (answer->over) return;
     answer->bytes += bytes_of(part);
     answer->over = !more || answer->bytes > most;
@@ -51,50 +51,68 @@ CallSink joining(std::size_t most, std::function<void(std::optional<Payload>, st
   return sink;
 }
 
-// The parts of an answer that the engine has and the user has not taken yet.
+// One answer, and the thread that waits for it. Belongs to whoever has the engine's lock.
+struct Wanted {
+  Helm::Place place;
+  std::optional<Payload> answer;
+  std::optional<Error> error;
+};
+
+// The parts of an answer that have come and the user has not taken yet. Belongs to whoever has the engine's lock.
 struct Stream {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::deque<Payload> parts;
+  struct Some {  // parts of equally many frames
+    Payload payload;
+    std::uint64_t parts = 1;
+  };
+
+  Helm::Place place;
+  std::deque<Some> come;
   std::size_t bytes = 0;  // of them, and of those that were taken last
   std::size_t taken = 0;  // of those
   bool over = false;
   std::optional<Error> error;
 
-  void push(Payload part, bool more, std::size_t most) {
-    {
-      const std::lock_guard lock(mutex);
-      if (over) return;
-      bytes += bytes_of(part);
-      if (bytes > most) error = too_large(most);
-      over = !more || error;
-      parts.push_back(std::move(part));
-    }
-    changed.notify_one();
+  void push(Some some, bool more, std::size_t most) {
+    if (over) return;
+    bytes += bytes_of(some.payload);
+    if (bytes > most) error = too_large(most);
+    over = !more || error;
+    come.push_back(std::move(some));
   }
   void fail(Error why) {
-    {
-      const std::lock_guard lock(mutex);
-      if (over) return;
-      over = true;
-      error = std::move(why);
-    }
-    changed.notify_one();
-  }
-  // The parts that are there, at least one; none after the last one. Throws the error behind the last one.
-  std::deque<Payload> next() {
-    std::unique_lock lock(mutex);
-    bytes -= std::exchange(taken, 0);
-    changed.wait(lock, [this] { return over || !parts.empty(); });
-    if (parts.empty() && error) throw *error;
-    taken = bytes;
-    return std::exchange(parts, {});
+    if (over) return;
+    over = true;
+    error = std::move(why);
   }
 };
 
+// Waits until something has come, and takes it; nothing is left behind the end. Throws the error behind the last part.
+std::deque<Stream::Some> next(clients::Engine& engine, Stream& stream) {
+  std::deque<Stream::Some> come;
+  const auto something = [&] {
+    stream.bytes -= std::exchange(stream.taken, 0);
+    return stream.over || !stream.come.empty();
+  };
+  engine.wait(stream.place, something, [&] {
+    stream.taken = stream.bytes;
+    come.swap(stream.come);
+  });
+  if (come.empty() && stream.error) throw *stream.error;
+  return come;
+}
+
+// Gives each part to the user.
+void hand_out(Stream::Some some, const std::function<void(Payload)>& part) {
+  if (some.parts == 1) return part(std::move(some.payload));
+  const auto each = static_cast<std::ptrdiff_t>(some.payload.size() / some.parts);
+  auto frame = std::make_move_iterator(some.payload.begin());
+  for (std::uint64_t i = 0; i < some.parts; ++i, frame += each) part(Payload(frame, frame + each));
+}
+
 }  // namespace
 
-void Session::Inside::acquire(const std::string& service, const AcquireOptions& options, Done done) {
+void Session::Inside::acquire(const std::string& service, const AcquireOptions& options, Done done,
+                              bool loud) {
   clients::Acquire event;
   event.service = service;
   event.wait = options.wait;
@@ -107,6 +125,7 @@ void Session::Inside::acquire(const std::string& service, const AcquireOptions& 
 
   state_->done = std::move(done);
   clients::SessionSink sink;
+  sink.loud = loud;
   sink.waiting = options.queued;
   sink.held = [state = state_](const Granted& granted, int reassigned) {
     Done told;
@@ -127,7 +146,8 @@ void Session::Inside::acquire(const std::string& service, const AcquireOptions& 
     }
     if (told) told(error);
   };
-  handle_ = engine_->acquire(std::move(event), std::move(sink));
+  event.handle = handle_ = engine_->new_handle();
+  engine_->acquire(std::move(event), std::move(sink));
 }
 
 void Session::Inside::check() const {
@@ -142,6 +162,7 @@ std::uint64_t Session::Inside::invoke(Payload request, const CallOptions& option
   clients::Invoke event{.handle = handle_, .number = number};
   event.payload = std::move(request);
   event.limit = options.limit;
+  event.gather = true;
   engine_->invoke(std::move(event), std::move(sink));
   return number;
 }
@@ -179,34 +200,39 @@ Session::Inside& Session::inside() const {
 
 Payload Session::call(Payload request, const CallOptions& options) {
   inside().may_wait();
-  auto promise = std::make_shared<std::promise<Payload>>();
-  auto answer = promise->get_future();
-  const std::uint64_t number = inside().invoke(
-      std::move(request), options,
-      joining(inside().answer_max(), [promise](std::optional<Payload> payload, std::optional<Error> error) {
-        if (error) return promise->set_exception(std::make_exception_ptr(*error));
-        promise->set_value(std::move(*payload));
-      }));
-  try {
-    return answer.get();
-  } catch (const Error& error) {
-    if (error.code == Code::limit_reached) inside().abandon(number);
-    throw;
-  }
+  clients::Engine& engine = inside().engine();
+  auto wanted = std::make_shared<Wanted>();
+  const std::uint64_t number =
+      inside().invoke(std::move(request), options,
+                      joining(inside().answer_max(), false,
+                              [wanted, &engine](std::optional<Payload> answer, std::optional<Error> error) {
+                                wanted->answer = std::move(answer);
+                                wanted->error = std::move(error);
+                                engine.call(wanted->place);
+                              }));
+  engine.wait(wanted->place, [&] { return wanted->answer || wanted->error; });
+  if (!wanted->error) return std::move(*wanted->answer);
+  if (wanted->error->code == Code::limit_reached) inside().abandon(number);
+  throw *wanted->error;
 }
 
 void Session::stream(Payload request, const std::function<void(Payload)>& part, const CallOptions& options) {
   inside().may_wait();
+  clients::Engine& engine = inside().engine();
   auto stream = std::make_shared<Stream>();
   CallSink sink;
-  sink.part = [stream, most = inside().answer_max()](Payload next, bool more) {
-    stream->push(std::move(next), more, most);
+  sink.part = [stream, &engine, most = inside().answer_max()](Payload come, std::uint64_t parts, bool more) {
+    stream->push({std::move(come), parts}, more, most);
+    engine.call(stream->place, !more);
   };
-  sink.failed = [stream](Error error) { stream->fail(std::move(error)); };
+  sink.failed = [stream, &engine](Error error) {
+    stream->fail(std::move(error));
+    engine.call(stream->place);
+  };
   const std::uint64_t number = inside().invoke(std::move(request), options, std::move(sink));
   try {
-    for (auto parts = stream->next(); !parts.empty(); parts = stream->next()) {
-      for (Payload& next : parts) part(std::move(next));
+    for (auto come = next(engine, *stream); !come.empty(); come = next(engine, *stream)) {
+      for (Stream::Some& some : come) hand_out(std::move(some), part);
     }
   } catch (...) {  // of the worker or of `part`: nobody takes the rest
     inside().abandon(number);
@@ -217,23 +243,17 @@ void Session::stream(Payload request, const std::function<void(Payload)>& part, 
 void Session::call_async(Payload request,
                          std::function<void(std::optional<Payload>, std::optional<Error>)> done,
                          const CallOptions& options) {
-  inside().invoke(std::move(request), options, joining(inside().answer_max(), std::move(done)));
+  inside().invoke(std::move(request), options, joining(inside().answer_max(), true, std::move(done)));
 }
 
-void Session::renew(std::chrono::milliseconds term) {
-  inside().renew(term);
-}
+void Session::renew(std::chrono::milliseconds term) { inside().renew(term); }
 
 void Session::release() {
   if (inside_) inside_->release();
 }
 
-Grant Session::grant() const {
-  return inside().grant();
-}
+Grant Session::grant() const { return inside().grant(); }
 
-int Session::reassigned() const {
-  return inside().reassigned();
-}
+int Session::reassigned() const { return inside().reassigned(); }
 
 }  // namespace pointsman

@@ -38,13 +38,15 @@ struct Call {
   Bytes ticket;
   std::string client;
   Milliseconds limit_ms{0};  // the client waits this long; 0: it does not say
+  bool gather = false;       // one reply may bring several parts
 
   static constexpr auto fields() {
     return listed(need("session", &Call::session, 1, limits::number),
                   need("number", &Call::number, 1, limits::number),
                   may("ticket", &Call::ticket, 0, limits::ticket),
                   may("client", &Call::client, 0, limits::name),
-                  may("limit_ms", &Call::limit_ms, 0, limits::day_ms));
+                  may("limit_ms", &Call::limit_ms, 0, limits::day_ms),
+                  flag("gather", &Call::gather));
   }
   friend bool operator==(const Call&, const Call&) = default;
 };
@@ -78,18 +80,21 @@ struct Opened {
   friend bool operator==(const Opened&, const Opened&) = default;
 };
 
-// An answer, or a part of one; its payload is the frames behind.
+// An answer, or a part of one; its payload is the frames behind. Several parts, if the call said `gather`: then the
+// payload is dealt among them evenly.
 struct Reply {
   static constexpr std::string_view op = "reply";
   std::uint64_t session = 0;
   std::uint64_t number = 0;
-  std::uint64_t part = 0;  // 0, 1, 2 … within one call
-  bool more = false;       // further parts follow
+  std::uint64_t part = 0;   // 0, 1, 2 … within one call; the first one here
+  bool more = false;        // further parts follow
+  std::uint64_t parts = 1;  // that are here
 
   static constexpr auto fields() {
     return listed(need("session", &Reply::session, 1, limits::number),
                   need("number", &Reply::number, 1, limits::number),
-                  may("part", &Reply::part, 0, limits::number), flag("more", &Reply::more));
+                  may("part", &Reply::part, 0, limits::number), flag("more", &Reply::more),
+                  may("parts", &Reply::parts, 1, limits::payload_frames));
   }
   friend bool operator==(const Reply&, const Reply&) = default;
 };

@@ -71,12 +71,15 @@ void Poller::unwatch(int descriptor) {
   numbers_.erase(found);
 }
 
-void Poller::wait(Instant until) {
+void Poller::wait(Instant until, Helm::Lock* lock) {
   std::array<epoll_event, 64> events;
-  const int ready =
-      ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), milliseconds_until(until));
+  const int patience = milliseconds_until(until);
+  if (lock && patience != 0) lock->unlock();
+  const int ready = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), patience);
+  const int problem = errno;
+  if (lock && patience != 0) lock->lock();
   if (ready < 0) {
-    MUST(errno == EINTR);
+    MUST(problem == EINTR);
     return;
   }
   for (int i = 0; i < ready; ++i) {

@@ -1,6 +1,8 @@
 // Poller: waits for descriptors and calls the handler of each that became readable.
 //
-// One thread at a time, except wake(), which any may call. Handlers may watch and unwatch anything.
+// One thread at a time, except wake(), which any may call. Where wait() is given the lock that keeps threads apart it
+// lets go of it while it waits; meanwhile another thread may use the poller, but not wait(). Handlers may watch and
+// unwatch anything.
 
 #pragma once
 
@@ -9,6 +11,7 @@
 #include <map>
 #include <memory>
 
+#include "protocol/helm.hpp"
 #include "protocol/machine.hpp"
 
 namespace pointsman {
@@ -26,7 +29,7 @@ class Poller {
 
   // Waits until `until` at most (rounded up to whole milliseconds), or not at all if that is past. Returns
   // sooner when a descriptor is readable, after wake(), and when a signal came.
-  void wait(Instant until);
+  void wait(Instant until, Helm::Lock* lock = nullptr);
 
   // Ends a wait(), or the next one.
   void wake();

@@ -533,6 +533,7 @@ struct Transport::Inside {
   std::vector<Gone> gone;              // to be told
   std::vector<Handshake> handshakes;   // to be told
   std::string body;                    // reused
+  bool enough = false;                 // of messages, in this turn
   std::shared_ptr<const AllowedKeys> allowed;
   std::unordered_map<std::uint64_t, std::function<void(const Handshake&)>> on_handshake;  // by peer
   std::function<void(const Turned&)> on_turned;
@@ -608,21 +609,26 @@ struct Transport::Inside {
   // Looks at the pending lines. True if a message was there.
   bool visit(const std::function<void(Incoming&&)>& sink) {
     bool any = false;
+    enough = false;
     std::swap(pending, visited);
     for (const std::uint64_t number : visited) {
       const auto line = find(number);
       if (!line) continue;
+      if (enough) {
+        pending.push_back(number);
+        continue;
+      }
       line->pending = line->hot = false;
       int count = 0;
       Incoming message;
-      while (count < batch && !line->closed) {
+      while (count < batch && !line->closed && !enough) {
         const Line::Taken taken = line->receive(message);
         if (taken == Line::Taken::nothing) break;
         ++count;
         if (taken == Line::Taken::message) sink(std::move(message));
       }
       any |= count > 0;
-      if (count < batch || line->closed) continue;
+      if ((count < batch && !enough) || line->closed) continue;
       line->hot = true;
       mark(*line);
     }
@@ -748,7 +754,7 @@ std::uint64_t Transport::dropped() const {
   return sum;
 }
 
-bool Transport::turn(Instant until, const std::function<void(Incoming&&)>& sink) {
+bool Transport::turn(Instant until, const std::function<void(Incoming&&)>& sink, Helm::Lock* lock) {
   Inside& in = *inside_;
   std::vector<Gone> told;
   std::swap(told, in.gone);
@@ -757,10 +763,21 @@ bool Transport::turn(Instant until, const std::function<void(Incoming&&)>& sink)
   const Instant next = in.flush();
   // A handshake may have been over before anybody waited for it.
   const bool busy = in.visit(sink) || !told.empty() || !in.gone.empty() || !in.handshakes.empty();
-  in.poller.wait(busy ? Instant{} : std::min(until, next));
+  in.poller.wait(busy ? Instant{} : std::min(until, next), lock);
   in.tell_arrivals();
   if (!busy) in.visit(sink);
   return !in.gone.empty() || in.more_to_read();
+}
+
+void Transport::enough() { inside_->enough = true; }
+
+void Transport::catch_up(const std::function<void(Incoming&&)>& sink) {
+  inside_->visit(sink);
+  // What is left is for whoever waits, who does not know of it: the descriptors of lines that were used here are silent.
+  if (!inside_->pending.empty() || !inside_->gone.empty() || !inside_->waiting.empty() ||
+      !inside_->handshakes.empty()) {
+    wake();
+  }
 }
 
 void Transport::send(const Send& action) {

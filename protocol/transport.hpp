@@ -11,8 +11,9 @@
 // the first frame is the body. So REQ, REQ with CORRELATE and RELAXED, and bare DEALER peers all work. A
 // connection (DEALER) puts one empty frame in front of what it sends and takes answers with or without.
 //
-// One thread at a time uses a Transport; only wake() may be called from others. Errors of the world (cannot
-// bind) are thrown as TransportError. A send never blocks: what a full peer cannot take waits in its outbox,
+// One thread at a time uses a Transport; only wake() may be called from others. Threads that take turns have a Helm,
+// whose lock they hold; turn() lets go of it while it waits. Errors of the world (cannot bind) are thrown as
+// TransportError. A send never blocks: what a full peer cannot take waits in its outbox,
 // and a peer whose outbox is full is Gone.
 
 #pragma once
@@ -27,6 +28,7 @@
 
 #include "protocol/doorkeeper.hpp"
 #include "protocol/handshake.hpp"
+#include "protocol/helm.hpp"
 #include "protocol/keyfile.hpp"
 #include "protocol/machine.hpp"
 #include "protocol/system.hpp"
@@ -114,7 +116,14 @@ class Transport {
   // Waits until `until`, a message, a watched descriptor or wake(). Messages go to `sink`, at most 16 a
   // socket and turn; the handlers of readable watched descriptors are called. Both may use the transport,
   // except turn(). True if more messages are there already: another turn() will not wait.
-  bool turn(Instant until, const std::function<void(Incoming&&)>& sink);
+  bool turn(Instant until, const std::function<void(Incoming&&)>& sink, Helm::Lock* lock = nullptr);
+
+  // Within a sink: who turns has what it waits for. What else has come is left for the next turn().
+  void enough();
+
+  // For who has sent something while another thread waits in turn(): hands on what has come meanwhile, for which
+  // that thread may not be woken any more.
+  void catch_up(const std::function<void(Incoming&&)>& sink);
 
   // Sends, or queues in the peer's outbox. What became Gone is told at the next turn. Messages through
   // Door::broker leave within two seconds or not at all: they are never for the broker's next life.

@@ -43,9 +43,13 @@ Driver::~Driver() {
   if (peer_ != 0) transport_.disconnect(peer_);
 }
 
-void Driver::turn(Instant until) {
-  until = std::min({until, core_.deadline(), notice_.due(), search_.deadline(), stands_by_});
-  transport_.turn(until, [this](Incoming&& event) { take(std::move(event)); });
+Instant Driver::deadline() const {
+  return std::min({core_.deadline(), notice_.due(), search_.deadline(), stands_by_});
+}
+
+void Driver::turn(Instant until, Helm::Lock* lock) {
+  until = std::min(until, deadline());
+  transport_.turn(until, [this](Incoming&& event) { take(std::move(event)); }, lock);
   if (search_.deadline() <= now()) search_.tick();
   if (stands_by_ <= now()) {
     stands_by_ = never;

@@ -1,6 +1,6 @@
 // The driver: gives a worker core its sockets and its time. What the core says about work is handed to whoever
 // runs the work. Who watches over the process hears when the lease is held, and that the work moves on. Used by one
-// thread.
+// thread at a time; threads that take turns have a Helm.
 
 #pragma once
 
@@ -40,8 +40,12 @@ class Driver {
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
-  // Hands messages to the core until one came, something else woke the transport, or it is `until`.
-  void turn(Instant until);
+  // Hands messages to the core until one came, something else woke the transport, or it is `until`. `lock`: let go of
+  // while waiting.
+  void turn(Instant until, Helm::Lock* lock = nullptr);
+
+  // turn() is due then, whatever comes.
+  Instant deadline() const;
 
   // Takes what came by a transport that somebody else turns; what is for another driver is ignored.
   void take(Incoming&& event);

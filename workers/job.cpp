@@ -1,25 +1,15 @@
-// The function's side and the I/O thread's side of one call.
+// What a function says, until it is taken.
 #include "workers/job.hpp"
+
+#include "protocol/system.hpp"
 
 namespace pointsman::workers {
 
 namespace {
 
-// Parts that wait for the I/O thread or for a slow client; then the function waits until half of them are gone. One
-// part may always wait.
-constexpr std::size_t parts_max = 64;
-constexpr std::size_t parts_bytes = 4 * 1024 * 1024;
-
-}  // namespace
-
-std::size_t Job::size_of(const Payload& frames) {
+std::size_t check_size(const Payload& frames) {
   std::size_t size = 0;
   for (const Frame& frame : frames) size += frame.size();
-  return size;
-}
-
-std::size_t Job::check_size(const Payload& frames) {
-  const std::size_t size = size_of(frames);
   if (frames.size() > limits::payload_frames || size > limits::payload_bytes) {
     throw WorkFailed("an answer of " + std::to_string(frames.size()) + " frames and " + std::to_string(size) +
                      " bytes is too large for one part: send it in several");
@@ -27,29 +17,46 @@ std::size_t Job::check_size(const Payload& frames) {
   return size;
 }
 
+}  // namespace
+
 bool Job::part(Payload frames) {
   const std::size_t size = check_size(frames);
-  bool first = false;
+  if (answered_) throw std::logic_error("part() after answer()");
+  if (cancelled_) return false;
+  bool leaves = true;
   {
-    std::unique_lock lock(mutex_);
-    if (answered_) throw std::logic_error("part() after answer()");
-    if (events_.size() >= parts_max || (!events_.empty() && bytes_ + size > parts_bytes)) {
-      full_ = true;
-      room_.wait(lock, [this] { return cancelled_ || !full_; });
-    }
-    if (cancelled_) return false;
-    first = events_.empty();
-    bytes_ += size;
-    events_.push_back(Answered{serve_.session, serve_.number, std::move(frames), true});
+    const std::lock_guard lock(mutex_);
+    const std::size_t each = frames.size();
+    gather(std::move(frames), size);
+    const auto& newest = std::get<Answered>(events_.back());
+    const bool room = serve_.gather && each > 0 && newest.payload.size() + each <= gathered_frames &&
+                      bytes_ + size <= gathered_bytes;
+    leaves = !room || now() >= left_ + gathered_for;
   }
-  // Otherwise the I/O thread has not taken the one before it, and takes all.
-  if (first) stir_();
-  return true;
+  if (leaves) leave_(*this);
+  return !cancelled_;
+}
+
+// Joins them to the part before, if there is room.
+void Job::gather(Payload frames, std::size_t bytes) {
+  auto* before = events_.empty() ? nullptr : std::get_if<Answered>(&events_.back());
+  const bool fits = before != nullptr && serve_.gather && !frames.empty() &&
+                    before->payload.size() == before->parts * frames.size() &&
+                    before->payload.size() + frames.size() <= gathered_frames &&
+                    bytes_ + bytes <= gathered_bytes;
+  if (fits) {
+    if (before->parts == 1) before->payload.reserve(gathered_frames);
+    std::move(frames.begin(), frames.end(), std::back_inserter(before->payload));
+    ++before->parts;
+    bytes_ += bytes;
+    return;
+  }
+  events_.push_back(Answered{serve_.session, serve_.number, std::move(frames), true});
+  bytes_ = bytes;
 }
 
 void Job::answer(Payload frames) {
   check_size(frames);
-  const std::lock_guard lock(mutex_);
   if (answered_) throw std::logic_error("answer() was called twice");
   answered_ = true;
   last_ = std::move(frames);
@@ -58,14 +65,10 @@ void Job::answer(Payload frames) {
 void Job::progress() {
   {
     const std::lock_guard lock(mutex_);
-    if (++progress_ > 1) return;  // the I/O thread has not heard of the first one yet
+    ++progress_;
+    if (now() < left_ + gathered_for) return;  // it goes with what follows
   }
-  stir_();
-}
-
-bool Job::cancelled() const {
-  const std::lock_guard lock(mutex_);
-  return cancelled_;
+  leave_(*this);
 }
 
 void Job::run(const std::function<void(Work&)>& function) {
@@ -89,43 +92,23 @@ void Job::run(const std::function<void(Work&)>& function) {
 }
 
 void Job::say(Event event) {
-  {
-    const std::lock_guard lock(mutex_);
-    events_.push_back(std::move(event));
-    ended_ = true;
-  }
-  stir_();
-}
-
-void Job::cancel() {
-  {
-    const std::lock_guard lock(mutex_);
-    cancelled_ = true;
-  }
-  room_.notify_all();
-}
-
-std::optional<Event> Job::take() {
   const std::lock_guard lock(mutex_);
-  if (progress_ > 0) {
-    const std::uint64_t more = progress_;
-    progress_ = 0;
-    return Progressed{more};
-  }
+  events_.push_back(std::move(event));
+}
+
+std::optional<Event> Job::take(Instant at) {
+  const std::lock_guard lock(mutex_);
+  left_ = at;
+  if (progress_ > 0) return Progressed{std::exchange(progress_, 0)};
   if (events_.empty()) return std::nullopt;
   Event event = std::move(events_.front());
   events_.pop_front();
-  if (const auto* part = std::get_if<Answered>(&event); part && part->more) bytes_ -= size_of(part->payload);
-  if (full_ && events_.size() <= parts_max / 2 && bytes_ <= parts_bytes / 2) {
-    full_ = false;
-    room_.notify_one();
-  }
   return event;
 }
 
-bool Job::over() const {
+Instant Job::due() const {
   const std::lock_guard lock(mutex_);
-  return ended_ && events_.empty();
+  return events_.empty() && progress_ == 0 ? never : left_ + gathered_for;
 }
 
 }  // namespace pointsman::workers

@@ -1,9 +1,8 @@
-// A job: one call while a thread of the worker library works on it, and the bridge between that thread and the
-// one that talks to the world.
+// A job: one call while a thread of the worker library works on it, and what it has said that has not left yet.
 
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -15,11 +14,18 @@
 
 namespace pointsman::workers {
 
-// Thread safe. The function sees it as Work; the I/O thread takes what it has to say, one at a time.
+// The function sees it as Work. What it says leaves by the thread that it runs on, which asks for it with `leave`;
+// parts that come thick are gathered meanwhile, as long as the call lets them. Thread safe.
 class Job final : public Work {
  public:
-  // `stir` is called, from the function's thread, when there is something to take.
-  Job(Serve serve, std::function<void()> stir) : serve_(std::move(serve)), stir_(std::move(stir)) {}
+  // What is gathered leaves when it is so much, or as old.
+  static constexpr std::size_t gathered_frames = limits::payload_frames;
+  static constexpr std::size_t gathered_bytes = 64 * 1024;
+  static constexpr Duration gathered_for = std::chrono::milliseconds(1);
+
+  // `leave` is called on the function's thread: takes all that there is to take, and returns when the client can be
+  // sent more, or the job is cancelled.
+  Job(Serve serve, std::function<void(Job&)> leave) : serve_(std::move(serve)), leave_(std::move(leave)) {}
 
   const Payload& request() const override { return serve_.payload; }
   const std::string& service() const override { return serve_.service; }
@@ -28,33 +34,35 @@ class Job final : public Work {
   bool part(Payload frames) override;
   void answer(Payload frames) override;
   void progress() override;
-  bool cancelled() const override;
+  bool cancelled() const override { return cancelled_; }
 
-  // Runs the function; whatever it throws fails this call only.
+  // Runs the function; whatever it throws fails this call only. What is to be taken then ends the call.
   void run(const std::function<void(Work&)>& function);
 
-  // For the I/O thread.
-  void cancel();
-  std::optional<Event> take();        // the next event for the core
-  bool over() const;                  // the last one was taken
   std::uint64_t number() const { return serve_.number; }
+  void cancel() { cancelled_ = true; }
+
+  // The next event for the core.
+  std::optional<Event> take(Instant at);
+  // When what is gathered is to leave at the latest, or never if there is nothing.
+  Instant due() const;
 
  private:
+  void gather(Payload frames, std::size_t bytes);
   void say(Event event);
-  static std::size_t size_of(const Payload& frames);
-  static std::size_t check_size(const Payload& frames);  // throws if it is too large for a part
 
   const Serve serve_;
-  const std::function<void()> stir_;
-  mutable std::mutex mutex_;
-  std::condition_variable room_;
-  std::deque<Event> events_;
-  std::size_t bytes_ = 0;  // of the parts among them
-  bool full_ = false;      // the function waits for room
+  const std::function<void(Job&)> leave_;
+  std::atomic<bool> cancelled_{false};
+
+  // The function's thread only.
   Payload last_;  // what answer() was given; leaves when the function has returned
   bool answered_ = false;
-  bool ended_ = false;
-  bool cancelled_ = false;
+
+  mutable std::mutex mutex_;
+  std::deque<Event> events_;
+  std::size_t bytes_ = 0;  // of the newest parts
+  Instant left_{};         // when something was taken
   std::uint64_t progress_ = 0;
 };
 

@@ -6,7 +6,8 @@
 //   });                                              // until stop(), drain-and-leave, or SIGTERM by the caller
 //
 // serve() blocks; the function runs on at most `slots` threads of the worker's own, one call of a session at
-// a time. Heartbeats and the direct link run on a thread apart, so a long call never costs the lease.
+// a time. While it runs another thread sees to heartbeats and the direct link, a millisecond later at most, so a long
+// call never costs the lease.
 
 #pragma once
 
@@ -61,7 +62,8 @@ class POINTSMAN_API Work {
   virtual const std::string& client() const = 0;
   virtual std::uint64_t session() const = 0;
 
-  // Sends a part of the answer; blocks while the client reads too slowly. False once nobody wants it.
+  // Sends a part of the answer; blocks while the client reads too slowly. False once nobody wants it. A part that
+  // follows another one within a millisecond may wait for the next ones, for a millisecond or two.
   virtual bool part(Payload frames) = 0;
   // Gives the last part, which leaves when the function returns. Without it the last part has no frames.
   virtual void answer(Payload frames) = 0;

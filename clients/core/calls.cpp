@@ -44,6 +44,7 @@ void ClientCore::on(Invoke event) {
   } else {
     payload_ += bytes;
     CallState call{.payload = std::move(event.payload), .limit = now_ + within_a_day(event.limit)};
+    call.gather = event.gather;
     alarms_.set({event.handle, event.number}, call.limit);
     MUST(session->calls.emplace(event.number, std::move(call)).second);
     session->unsent.insert(event.number);
@@ -62,7 +63,7 @@ void ClientCore::flush(std::uint64_t handle, SessionState& session) {
     session.unsent.erase(session.unsent.begin());
     CallState& call = session.calls.at(number);
     call.sent = true;
-    Call message{.session = session.granted.session, .number = number};
+    Call message{.session = session.granted.session, .number = number, .gather = call.gather};
     if (session.show) {
       message.ticket = session.granted.ticket;
       message.client = settings_.name;
@@ -84,8 +85,13 @@ void ClientCore::part(std::uint64_t handle, SessionState& session, const Reply& 
     return fail_call(handle, session, message.number,
                      {.code = Code::failed, .reason = "a part of the answer was lost on its way"});
   }
-  ++call.next_part;
-  out_->emplace_back(Part{handle, message.number, std::move(payload), message.more});
+  if (payload.size() % message.parts != 0) {
+    send_direct(session, Abandon{.session = message.session, .number = message.number});
+    return fail_call(handle, session, message.number,
+                     {.code = Code::failed, .reason = "the parts of the answer cannot be told from each other"});
+  }
+  call.next_part += message.parts;
+  out_->emplace_back(Part{handle, message.number, std::move(payload), message.more, message.parts});
   if (!message.more) forget_call(handle, session, message.number);
 }
 

@@ -54,6 +54,7 @@ struct Invoke {
   std::uint64_t number = 0;
   Payload payload;
   Milliseconds limit{30000};  // CallFailed with code timed-out after this, counted from this event
+  bool gather = false;        // several parts of the answer may come at a time
 };
 
 // Nobody wants the answer any more: CallFailed with code cancelled follows at once.
@@ -147,6 +148,7 @@ struct Part {
   std::uint64_t number = 0;
   Payload payload;
   bool more = false;
+  std::uint64_t parts = 1;  // that are here, of equally many frames each
 };
 
 struct CallFailed {

@@ -17,6 +17,7 @@ namespace pointsman::clients {
 struct CallState {
   Payload payload;
   Instant limit{};
+  bool gather = false;          // several parts may come at a time
   bool sent = false;            // on the present grant
   std::uint64_t next_part = 0;  // parts given to the user: then it is never sent again
 };

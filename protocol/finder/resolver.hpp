@@ -1,6 +1,6 @@
 // Resolver: the addresses of a name, found by a thread of their own, since that may take long.
 //
-// Used by one thread, the transport's.
+// Used by whoever uses its transport.
 
 #pragma once
 

@@ -1,6 +1,6 @@
 // Search: drives a finder: reads its files, resolves its names.
 //
-// Used by the thread of its transport, which outlives it.
+// Used by whoever uses its transport, which outlives it.
 
 #pragma once
 

@@ -10,7 +10,9 @@
 #include <future>
 #include <map>
 #include <set>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "clients/client.hpp"
 
@@ -100,6 +102,63 @@ std::uint64_t used_slots(Client& client) {
 }
 
 }  // namespace
+
+TEST_CASE("library: a client that connects ahead holds nothing, and finds its connections there") {
+  const Yard yard;
+  Client client(yard.options());
+  CHECK(code_of([&] { client.warm("nothing"); }) == Code::unknown_service);
+  CHECK(client.warm("echo") == 1);
+  CHECK(client.warm("echo", 5) == 2);
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (used_slots(client) > 0) REQUIRE(std::chrono::steady_clock::now() < deadline);
+  CHECK(client.call("echo", {"echo", "x"}).size() == 3);
+}
+
+TEST_CASE("library: many parts of an answer come in order, also beside calls of other threads") {
+  const Yard yard;
+  Client client(yard.options());
+  std::atomic<bool> over{false};
+  std::thread other([&] {
+    auto session = client.acquire("echo");
+    while (!over) CHECK(session.call({"echo"}).size() == 2);
+  });
+  auto session = client.acquire("echo");
+  std::vector<std::string> seen;
+  session.stream({"parts", "20000"}, [&](const Payload& part) {
+    if (!part.empty()) seen.push_back(part.front().str());
+  });
+  over = true;
+  other.join();
+  REQUIRE(seen.size() == 20'000);
+  for (std::size_t i = 0; i < seen.size(); ++i) CHECK(seen[i] == std::to_string(20'000 - i));
+}
+
+TEST_CASE("library: threads that wait at the same time miss nothing that another one found") {
+  const Yard yard;
+  ClientOptions options = yard.options();
+  options.pulse = 60s;  // or a sign of life would make good what was missed
+  Client client(options);
+  std::atomic<int> right{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&client, &right] {
+      auto session = client.acquire("echo");
+      for (int round = 0; round < 200; ++round) {
+        std::atomic<int> come{0};  // more than are under way at a time
+        for (int call = 0; call < 40; ++call) {
+          session.call_async({"echo"}, [&](std::optional<Payload> answer, std::optional<Error>) {
+            right += answer ? 1 : 0;
+            ++come;
+          });
+        }
+        for (int call = 0; call < 10; ++call) right += session.call({"echo"}).size() == 2 ? 1 : 0;
+        while (come < 40) std::this_thread::sleep_for(1ms);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(right == 4 * 200 * 50);
+}
 
 TEST_CASE("library: acquire, call, stream, renew and release") {
   const Yard yard;

@@ -91,6 +91,7 @@ std::string line_of(const workers::Serve& a) {
                        .add("service", a.service)
                        .add("client", a.client)
                        .add("limit", a.limit)
+                       .flag("gather", a.gather)
                        .add(a.payload);
 }
 std::string line_of(const workers::Abandoned& a) { return about("abandoned", a.session, a.number); }
@@ -115,7 +116,7 @@ std::string line_of(const clients::Acquire& e) {
 }
 std::string line_of(const clients::CancelAcquire& e) { return of_handle("cancel", e.handle); }
 std::string line_of(const clients::Invoke& e) {
-  return of_handle("invoke", e.handle).add("number", e.number).add("limit", e.limit).add(e.payload);
+  return of_handle("invoke", e.handle).add("number", e.number).add("limit", e.limit).flag("gather", e.gather).add(e.payload);
 }
 std::string line_of(const clients::AbandonCall& e) {
   return of_handle("abandon", e.handle).add("number", e.number);
@@ -142,7 +143,11 @@ std::string line_of(const clients::NotAcquired& a) {
 }
 std::string line_of(const clients::Waiting& a) { return of_handle("waiting", a.handle).add(a.queued); }
 std::string line_of(const clients::Part& a) {
-  return of_handle("part", a.handle).add("number", a.number).flag("more", a.more).add(a.payload);
+  return of_handle("part", a.handle)
+                       .add("number", a.number)
+                       .flag("more", a.more)
+                       .add("parts", a.parts == 1 ? 0 : a.parts)
+                       .add(a.payload);
 }
 std::string line_of(const clients::CallFailed& a) {
   return of_handle("call-failed", a.handle)

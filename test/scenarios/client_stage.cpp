@@ -66,7 +66,7 @@ Event event_of_program(std::string_view rest) {
     if (verb == "cancel") return CancelAcquire{handle};
     if (verb == "invoke")
       return Invoke{handle, fields.number("number"), fields.payload(),
-                    fields.milliseconds("limit", Milliseconds(30000))};
+                    fields.milliseconds("limit", Milliseconds(30000)), fields.flag("gather")};
     if (verb == "abandon") return AbandonCall{handle, fields.number("number")};
     if (verb == "renew") return RenewSession{handle, fields.milliseconds("term")};
     if (verb == "release") return ReleaseSession{handle};

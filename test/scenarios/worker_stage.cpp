@@ -41,7 +41,8 @@ Event event_of_program(std::string_view rest) {
   const auto session = fields.number("session");
   const auto number = fields.number("number");
   const auto event = [&]() -> Event {
-    if (verb == "answered") return Answered{session, number, fields.payload(), fields.flag("more")};
+    if (verb == "answered")
+      return Answered{session, number, fields.payload(), fields.flag("more"), fields.number("parts", 1)};
     if (verb == "failed")
       return FailedCall{session, number, Code::failed, fields.text("reason"), fields.number("exit"),
                         fields.text("detail")};

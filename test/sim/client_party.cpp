@@ -131,7 +131,8 @@ void ClientParty::invoke(std::uint64_t number) {
   const auto text = name() + "-" + std::to_string(number) + "/" + std::to_string(call);
   handle.calls[call] = {.text = text, .due = local() + limit};
   // The worker of the simulation reads how often it may be served: once more than it may be sent again.
-  step(clients::Invoke{number, call, {Frame(text), Frame(std::to_string(handle.reassign + 1))}, limit});
+  const bool gather = call % 2 == 0;
+  step(clients::Invoke{number, call, {Frame(text), Frame(std::to_string(handle.reassign + 1))}, limit, gather});
   if (!proof && chance_.hit(0.05)) {
     world_.later(*this, chance_.around(milliseconds(300)), [this, number, call] {
       const auto still = handles_.find(number);
@@ -209,12 +210,15 @@ void ClientParty::act(const clients::Part& a) {
   const auto found = state.calls.find(a.number);
   if (found == state.calls.end()) throw Violation(60, name() + " gets a part of call " + std::to_string(a.number) + ", which had ended");
   Call& call = found->second;
-  if (a.payload.size() != 3 || a.payload[0].view() != call.text)
-    throw Violation(62, "call " + call.text + " gets the answer of another one");
-  if (a.payload[1].view() != std::to_string(call.next_part)) throw Violation(62, "call " + call.text + " gets its parts out of order");
-  if (call.next_part++ == 0) call.by = a.payload[2].str();
-  if (call.by != a.payload[2].view())
-    throw Violation(62, "call " + call.text + " gets an answer that " + call.by + " began and " + a.payload[2].str() + " went on with");
+  if (a.payload.empty() || a.payload.size() != 3 * a.parts)
+    throw Violation(62, "call " + call.text + " gets parts of another size");
+  for (auto frame = a.payload.begin(); frame != a.payload.end(); frame += 3) {
+    if (frame[0].view() != call.text) throw Violation(62, "call " + call.text + " gets the answer of another one");
+    if (frame[1].view() != std::to_string(call.next_part)) throw Violation(62, "call " + call.text + " gets its parts out of order");
+    if (call.next_part++ == 0) call.by = frame[2].str();
+    if (call.by != frame[2].view())
+      throw Violation(62, "call " + call.text + " gets an answer that " + call.by + " began and " + frame[2].str() + " went on with");
+  }
   if (a.more) return;
   ++answered_;
   if (state.proof) proofs_.erase(state.service);

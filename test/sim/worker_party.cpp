@@ -226,13 +226,17 @@ void WorkerParty::answer(const workers::Serve& call, std::uint64_t part, std::ui
   world_.later(*this, time, [this, call, part, parts, fails] {
     if (!running_.contains({call.session, call.number})) return;
     if (fails) return end(call.session, call.number, workers::FailedCall{call.session, call.number, Code::failed, "it failed", 1, {}});
-    const bool more = part + 1 < parts;
+    const std::uint64_t together = call.gather ? std::min<std::uint64_t>(parts - part, 2) : 1;
+    const bool more = part + together < parts;
     const auto by = name() + "." + std::to_string(life_) + "/" + std::to_string(call.session);
-    workers::Answered event{call.session, call.number, {call.payload[0], Frame(std::to_string(part)), Frame(by)}, more};
+    workers::Answered event{call.session, call.number, {}, more, together};
+    for (auto said = part; said < part + together; ++said) {
+      event.payload.insert(event.payload.end(), {call.payload[0], Frame(std::to_string(said)), Frame(by)});
+    }
     if (!more) return end(call.session, call.number, std::move(event));
     step(std::move(event));
     if (chance_.hit(0.2) && up_) step(workers::Progressed{1});
-    if (up_) answer(call, part + 1, parts);
+    if (up_) answer(call, part + together, parts);
   });
 }
 

@@ -11,7 +11,7 @@ void WorkerCore::on(const Address& from, const Call& message, const Payload& pay
                                                  : admit(from, Call::op, message.ticket, message.client, about);
   if (!session) return;
   restart_term(*session);
-  PendingCall call{.number = message.number, .from = from, .payload = payload};
+  PendingCall call{.number = message.number, .from = from, .gather = message.gather, .payload = payload};
   if (message.limit_ms > Milliseconds{0}) call.until = now_ + message.limit_ms;
 
   // A call that is repeated is not worked on twice; its answer goes where it was asked for last.
@@ -56,6 +56,7 @@ void WorkerCore::serve(Session& session, PendingCall call) {
                         .client = session.client,
                         .limit = call.until == never ? Milliseconds{0}
                                                      : std::chrono::ceil<Milliseconds>(call.until - now_),
+                        .gather = call.gather,
                         .payload = std::move(call.payload)});
   call.payload.clear();
   session.running = std::move(call);
@@ -81,11 +82,17 @@ void WorkerCore::answered(Answered event) {
   Session& session = found->second;
   if (!session.running || session.running->number != event.number) return;
   PendingCall& call = *session.running;
+  MUST(event.parts == 1 || (call.gather && event.parts > 1 && event.payload.size() % event.parts == 0));
   ++progress_;
   if (!call.abandoned) {
     send(call.from,
-         Reply{.session = session.id, .number = call.number, .part = call.parts++, .more = event.more},
+         Reply{.session = session.id,
+               .number = call.number,
+               .part = call.parts,
+               .more = event.more,
+               .parts = event.parts},
          std::move(event.payload));
+    call.parts += event.parts;
     restart_term(session);
   }
   if (!event.more) ended(session);

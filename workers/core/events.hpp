@@ -18,12 +18,14 @@ namespace pointsman::workers {
 // ---------------------------------------------------------------------------------------------------
 // Events
 
-// An answer to a call, or with `more` a part of it. Ignored if nobody wants it any more.
+// An answer to a call, or with `more` a part of it, or several parts if the call may be answered so: their frames one
+// behind the other, the same number of each. Ignored if nobody wants it any more.
 struct Answered {
   std::uint64_t session = 0;
   std::uint64_t number = 0;
   Payload payload;
   bool more = false;
+  std::uint64_t parts = 1;
 };
 
 // The work of a call failed.
@@ -73,6 +75,7 @@ struct Serve {
   std::string service;
   std::string client;
   Milliseconds limit{0};  // the client waits this long from now; 0: it does not say
+  bool gather = false;    // several parts may be given at a time
   Payload payload;
 };
 

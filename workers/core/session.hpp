@@ -17,6 +17,7 @@ struct PendingCall {
   std::uint64_t number = 0;
   Address from;            // where its answer goes
   Instant until = never;   // the client waits until then
+  bool gather = false;     // one reply may bring several parts
   Payload payload;         // while it waits
   std::uint64_t parts = 0; // sent so far
   bool abandoned = false;  // runs on, but nobody wants it

@@ -1,76 +1,116 @@
-// Jobs: what a function says, and the thread that takes it.
+// Jobs: what a function says, and what is taken of it.
 
 #include "workers/job.hpp"
 
 #include <doctest/doctest.h>
 
-#include <atomic>
 #include <string>
-#include <thread>
 #include <variant>
+#include <vector>
+
+#include "protocol/system.hpp"
 
 namespace pointsman::workers {
 namespace {
 
-// A function that says `count` parts of `size` bytes, on a thread of its own.
-struct Talker {
-  Talker(std::size_t count, std::size_t size)
-      : thread([this, count, size] {
-          job.run([&](Work& work) {
-            for (std::size_t i = 0; i < count && work.part({std::string(size, 'x')}); ++i) ++said;
-          });
-        }) {}
-  ~Talker() {
-    job.cancel();
-    thread.join();
+// A function's thread that takes what there is whenever the job asks for it.
+struct Taker {
+  explicit Taker(bool gather) : gathers(gather) {}
+
+  void run(const std::function<void(Work&)>& function) {
+    job.run(function);
+    take();
+  }
+  void take() {
+    while (auto event = job.take(now())) events.push_back(std::move(*event));
+  }
+  std::vector<Answered> parts() const {
+    std::vector<Answered> all;
+    for (const Event& event : events) {
+      if (const auto* answered = std::get_if<Answered>(&event)) all.push_back(*answered);
+    }
+    return all;
   }
 
-  std::atomic<std::size_t> said{0}, stirred{0};
-  Job job{Serve{.session = 1, .number = 1}, [this] { ++stirred; }};
-  std::thread thread;
+  bool gathers;
+  int asked = 0;
+  std::vector<Event> events;
+  Job job{Serve{.session = 1, .number = 1, .gather = gathers}, [this](Job&) {
+            ++asked;
+            take();
+          }};
 };
 
-// Takes until the end, and waits for what is not there yet; how many parts there were.
-std::size_t take_all(Talker& talker) {
-  std::size_t parts = 0;
-  while (!talker.job.over()) {
-    const auto event = talker.job.take();
-    if (!event) {
-      std::this_thread::yield();
-      continue;
+std::function<void(Work&)> saying(std::size_t count, std::size_t size) {
+  return [count, size](Work& work) {
+    for (std::size_t i = 0; i < count; ++i) work.part({std::to_string(i) + std::string(size, 'x')});
+  };
+}
+
+TEST_CASE("a job's parts come out as they went in, gathered or not") {
+  for (const bool gather : {false, true}) {
+    Taker taker(gather);
+    taker.run(saying(10'000, 10));
+    std::size_t next = 0;
+    for (const Answered& answered : taker.parts()) {
+      if (!answered.more) continue;
+      CHECK(answered.payload.size() == answered.parts);
+      for (const Frame& frame : answered.payload)
+        CHECK(frame.str() == std::to_string(next++) + std::string(10, 'x'));
     }
-    parts += std::get<Answered>(*event).more;
-  }
-  return parts;
-}
-
-TEST_CASE("a job's parts come out as they went in, however many") {
-  Talker talker(10'000, 10);
-  CHECK(take_all(talker) == 10'000);
-}
-
-TEST_CASE("a function that says more than is taken waits: 64 parts, or 4 MiB of them, or one that is larger") {
-  for (const auto& [size, most] : {std::pair{10, 64}, {1024 * 1024, 4}, {8 * 1024 * 1024, 1}}) {
-    Talker talker(200, static_cast<std::size_t>(size));
-    while (talker.said < static_cast<std::size_t>(most)) std::this_thread::yield();
-    // It has said as much as it may; the next one has to wait for us.
-    for (int i = 0; i < 1000; ++i) std::this_thread::yield();
-    CHECK(talker.said == most);
+    CHECK(next == 10'000);
+    CHECK_FALSE(taker.parts().back().more);
   }
 }
 
-TEST_CASE("who takes what a job says is stirred when there was nothing, not for each part") {
-  Talker talker(64, 10);
-  while (talker.said < 64) std::this_thread::yield();
-  CHECK(talker.stirred <= 2);  // for the first part, and maybe for the end
-  CHECK(take_all(talker) == 64);
+TEST_CASE("a part alone leaves at once; those that follow it closely are gathered, if the call lets them") {
+  Taker plain(false);
+  plain.run(saying(640, 10));
+  CHECK(plain.parts().size() == 641);
+  Taker gathering(true);
+  gathering.run(saying(640, 10));
+  CHECK(gathering.parts().front().parts == 1);
+  CHECK(gathering.parts().size() < 641);
+  for (const Answered& answered : gathering.parts()) CHECK(answered.payload.size() <= Job::gathered_frames);
 }
 
-TEST_CASE("a function whose call is cancelled does not wait for room") {
-  Talker talker(200, 10);
-  while (talker.said < 64) std::this_thread::yield();
-  talker.job.cancel();
-  CHECK(take_all(talker) == 64);
+TEST_CASE("not more is gathered than its bound, and nothing that has another number of frames") {
+  Taker taker(true);
+  taker.run([](Work& work) {
+    for (int i = 0; i < 3; ++i) work.part({std::string(40'000, 'x')});
+    work.part({"one", "two"});
+    work.part({});
+    work.part({});
+  });
+  std::vector<std::uint64_t> parts;
+  std::size_t frames = 0;
+  for (const Answered& answered : taker.parts()) {
+    parts.push_back(answered.parts);
+    frames += answered.payload.size();
+  }
+  CHECK(parts == std::vector<std::uint64_t>(7, 1));
+  CHECK(frames == 5);
+}
+
+TEST_CASE("what is gathered is due a moment after something left") {
+  Taker taker(true);
+  taker.run([&](Work& work) {
+    CHECK(taker.job.due() == never);
+    work.part({"one"});
+    CHECK(taker.job.due() == never);
+    work.part({"two"});
+    if (taker.asked == 1) CHECK(taker.job.due() <= now() + Job::gathered_for);
+  });
+}
+
+TEST_CASE("a function whose call is cancelled hears that nobody wants its parts") {
+  Taker taker(true);
+  taker.run([&](Work& work) {
+    CHECK(work.part({"one"}));
+    taker.job.cancel();
+    CHECK(work.cancelled());
+    CHECK_FALSE(work.part({"two"}));
+  });
 }
 
 }  // namespace
