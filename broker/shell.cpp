@@ -100,6 +100,7 @@ class Shell {
   }
 
   void run() {
+    weigh();  // so that also the first `status` has it all
     notice_.ready("clients " + clients_ + ", workers " + workers_);
     if (!options_.quiet) {
       const std::string key = own_ ? " key=" + to_z85(own_->key) : "";
