@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "broker/audit_log.hpp"
+#include "broker/beacons.hpp"
 #include "broker/bounds.hpp"
 #include "broker/core/broker.hpp"
 #include "broker/keyring.hpp"
@@ -97,6 +98,7 @@ class Shell {
     transport_.on_newcomers([this] {
       if (!newcomers_->held()) look_for_room();
     });
+    if (!options.group.empty()) announce();
   }
 
   void run() {
@@ -114,11 +116,15 @@ class Shell {
         "; see pointsman broker --bounds");
     while (!over()) {
       const auto take = [this](Incoming&& incoming) { taken(std::move(incoming)); };
-      bool more = transport_.turn(std::min({core_.deadline(), stop_at_, look_at_, weigh_at_, newcomers_->due(), notice_.due()}), take);
+      bool more =
+          transport_.turn(std::min({core_.deadline(), stop_at_, look_at_, weigh_at_, newcomers_->due(),
+                                    notice_.due(), beacons_ ? beacons_->due() : never}),
+                          take);
       for (int i = 0; more && i < drain_turns; ++i) more = transport_.turn(Instant{}, take);
       if (look_at_ <= now()) look(false);
       if (weigh_at_ <= now()) weigh();
       if (newcomers_->due() <= now()) look_for_room();
+      if (beacons_ && beacons_->due() <= now()) beacons_->tick();
       if (core_.deadline() <= now()) step(Elapsed{});
       notice_.tick(now());
     }
@@ -143,6 +149,19 @@ class Shell {
     transport_.allow(keyring_->keys());
     transport_.on_turned([this](const Turned& who) { turned(who); });
     look_at_ = now() + look_every;
+  }
+
+  void announce() {
+    beacons_.emplace(
+        transport_,
+        BeaconOptions{.group = options_.group,
+                      .clients = clients_,
+                      .workers = workers_,
+                      .key = own_ ? own_->key : PublicKey{},
+                      .epoch = core_.epoch(),
+                      .realm = options_.realm.empty() ? Bytes{} : read_realm_key(options_.realm)},
+        [this](std::string_view service) { return core_.offers(service); },
+        [this](const std::string& text) { say(text); });
   }
 
   // At the file of allowed keys. `anyway`: reads it even if it looks as it did.
@@ -174,6 +193,7 @@ class Shell {
   // Tells the core what happened outside, for `status`.
   void count() {
     Outside seen{.entries = entries(), .unread = transport_.dropped(), .audit_lost = audit_.lost()};
+    if (beacons_) seen.questions_ignored = beacons_->ignored();
     for (std::size_t i = 0; i < tested_.size(); ++i) seen.entries[i] -= tested_[i];
     if (seen == outside_) return;
     outside_ = seen;
@@ -290,6 +310,7 @@ class Shell {
   Instant stop_at_ = never;
   Instant weigh_at_{};
   std::optional<Newcomers> newcomers_;
+  std::optional<Beacons> beacons_;  // nothing: nobody is answered
 
   SharedKeyPair own_;  // null: nothing is encrypted
   std::optional<Keyring> keyring_;

@@ -43,10 +43,12 @@ class POINTSMAN_API Error : public std::runtime_error {
 };
 
 struct ClientOptions {
-  std::string broker;  // the clients' listener; empty: $POINTSMAN_BROKER, else the default
+  std::string broker;  // the clients' listener, or where to look for several (`pointsman help brokers`); empty:
+                       // $POINTSMAN_BROKER, else the default
   std::string name;    // shown in listings; empty: made from host, process and chance
   std::string key;         // file of this client's key pair; empty: $POINTSMAN_KEY, else no encryption
   std::string broker_key;  // the broker's public key, or a file that has it; empty: $POINTSMAN_BROKER_KEY
+  std::string realm;  // file of the key by which answers to `auto` are known; empty: $POINTSMAN_REALM
   std::chrono::milliseconds patience{5000};  // for the broker's answer to anything that does not wait
   std::chrono::milliseconds pulse{
       1000};                    // while calls are outstanding a worker gives a sign of life this often

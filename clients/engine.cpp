@@ -80,9 +80,10 @@ Engine::Engine(const ClientOptions& options, NewsSink news)
       core_(settings_of(options, name_)),
       helm_([this](Helm::Lock& lock) { turn(lock); }, [this] { transport_.wake(); }, grace) {
   try {
-    credentials_ = read_credentials(options.key, options.broker_key);
-    search_.emplace(transport_, choose_broker(options.broker), finder::clients_port,
-                    [this] { list_brokers(); });
+    credentials_ = read_credentials(options.key, options.broker_key, options.realm);
+    search_.emplace(
+        transport_, choose_broker(options.broker), finder::Seeker::client, credentials_,
+        [this] { list_brokers(); }, finder::tracer(trace_));
     list_brokers();
     feed(Elapsed{});
     if (search_->places().size() == 1) line_to(0);  // what can never be connected to is told at once
@@ -225,6 +226,8 @@ void Engine::guard(const std::function<void()>& step) {
 
 void Engine::take(Order order) {
   guard([&] {
+    // Whoever calls a worker that it has needs no broker.
+    if (!std::holds_alternative<Invoke>(order.event)) search_->used();
     file(order.event, std::move(order.sink));
     feed(std::move(order.event));
   });
@@ -325,7 +328,7 @@ void Engine::act(Send& action) {
   if (action.to.door == Door::broker) {
     try {
       action.to.peer = line_to(action.to.peer).peer;
-    } catch (const TransportError& error) {  // a file or a name said it
+    } catch (const std::runtime_error& error) {  // a file or a name said it
       later_.emplace_back(Barred{error.what(), "correct the list of brokers", action.to.peer});
       return;
     }
@@ -362,7 +365,7 @@ void Engine::act(const Disconnect& action) {
 // There may be others by now, too.
 void Engine::act(const Reconnect& action) {
   hang_up(action.broker);
-  search_->wanted();
+  search_->lost(roster_.at(action.broker));
 }
 
 void Engine::hang_up(std::uint64_t broker) {
@@ -378,7 +381,7 @@ void Engine::list_brokers() {
   const auto numbers = roster_.set(search_->places());
   for (const std::uint64_t broker : numbers) {
     const auto line = lines_.find(broker);
-    if (line != lines_.end() && line->second.place != roster_.at(broker)) {
+    if (line != lines_.end() && !line->second.place.same_door(roster_.at(broker))) {
       hang_up(broker);
       broken_.erase(broker);
     }

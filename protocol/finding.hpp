@@ -6,6 +6,14 @@
 
 namespace pointsman::limits {
 
-inline constexpr std::size_t brokers = 64;  // that one party knows of at a time
+inline constexpr std::size_t brokers = 64;             // that one party knows of at a time
+inline constexpr std::size_t broker_file = 64 * 1024;  // bytes of a file that names some
+inline constexpr std::size_t addresses = 4;            // of one broker that answers by several
+inline constexpr std::size_t datagram = 1024;          // bytes of a question or an answer by multicast
+inline constexpr std::size_t nonce = 16;               // bytes by which an answer names its question
+inline constexpr std::size_t questions = 8;            // the last ones of a party, whose answers count
+inline constexpr std::size_t answers = 50;             // by one broker, a second
+inline constexpr std::size_t answers_at_once = 100;    // after a pause
+inline constexpr std::size_t interfaces = 64;          // by which one party asks, and is asked
 
 }  // namespace pointsman::limits

@@ -17,24 +17,32 @@ std::string given_or_set(const std::string& given, const std::string& variable) 
 
 }  // namespace
 
-Credentials read_credentials(const std::string& key_file, const std::string& broker_key) {
+Credentials read_credentials(const std::string& key_file, const std::string& broker_key,
+                             const std::string& realm_file) {
   const std::string own = given_or_set(key_file, "KEY");
   const std::string server = given_or_set(broker_key, "BROKER_KEY");
-  if (own.empty() && server.empty()) return {};
+  const std::string realm = given_or_set(realm_file, "REALM");
+  Credentials credentials;
+  if (!realm.empty()) credentials.realm = read_realm_key(realm);
+  if (own.empty() && server.empty()) return credentials;
   if (own.empty()) {
     throw KeyError("there is a broker's key, but none of one's own; add --key FILE (or POINTSMAN_KEY), made by `pointsman "
                    "keys make FILE`");
   }
-  if (server.empty()) {
-    throw KeyError("there is a key, but not the broker's; add --broker-key KEY (or POINTSMAN_BROKER_KEY): the 40 characters "
-                   "that `pointsman keys show` says of the broker's key file, or its .pub file");
-  }
   hide_memory();
-  return {.own = read_key_pair(own), .server = public_key_of(server)};
+  credentials.own = read_key_pair(own);
+  if (!server.empty()) credentials.server = public_key_of(server);
+  return credentials;
 }
 
 Credentials credentials_at(const Credentials& credentials, const std::string& broker_key) {
-  if (!credentials.own || broker_key.empty()) return credentials;
+  if (!credentials.own || (broker_key.empty() && !credentials.server.none())) return credentials;
+  if (broker_key.empty()) {
+    throw KeyError(
+        "there is a key, but not the broker's; add --broker-key KEY (or POINTSMAN_BROKER_KEY): the 40 "
+        "characters "
+        "that `pointsman keys show` says of the broker's key file, or its .pub file");
+  }
   return {.own = credentials.own, .server = public_key_of(broker_key)};
 }
 

@@ -14,17 +14,24 @@ namespace pointsman {
 // How a connection shows who it is, and whom it talks to. Without `own` it does not encrypt.
 struct Credentials {
   SharedKeyPair own;
-  PublicKey server;
+  PublicKey server;  // none: where the broker is found, its key is, too
+  Bytes realm;       // by which datagrams are known; empty: not
 };
 
-// From the file of a key pair and the broker's public key (Z85, or a file that has one). Empty: what
-// $POINTSMAN_KEY and $POINTSMAN_BROKER_KEY say; neither: no encryption. Throws KeyError, also if one is there
-// without the other.
-Credentials read_credentials(const std::string& key_file, const std::string& broker_key);
+// From the file of a key pair, the broker's public key (Z85, or a file that has one) and the file of a realm's key. Empty:
+// what $POINTSMAN_KEY, $POINTSMAN_BROKER_KEY and $POINTSMAN_REALM say; neither of the first two: no encryption. Throws
+// KeyError, also if the broker's key is there without one's own.
+Credentials read_credentials(const std::string& key_file, const std::string& broker_key,
+                             const std::string& realm_file = {});
 
 // For a broker whose key was said where it was found: that one counts. Empty: `credentials`, as they are. Throws KeyError
-// for what is no key.
+// for what is no key, and if the broker's key is not said anywhere.
 Credentials credentials_at(const Credentials& credentials, const std::string& broker_key);
+
+// Of a broker whose endpoint is all that is known of it: both keys, or none. Throws KeyError.
+inline Credentials broker_credentials(const std::string& key_file, const std::string& broker_key) {
+  return credentials_at(read_credentials(key_file, broker_key), {});
+}
 
 struct Handshake {
   enum class Result : std::uint8_t {

@@ -216,6 +216,37 @@ PublicKey read_public_key(const std::string& path) {
   return public_in(path, read_text(path, opened, memory));
 }
 
+void write_realm_key(const std::string& path) {
+  ready_sodium();
+  const std::string head =
+      "# Key of a realm: for all brokers, clients and workers of it, and for nobody else.\nrealm ";
+  const Secret key = [] {
+    Secret made;
+    randombytes_buf(made.data(), Secret::size);
+    return made;
+  }();
+  Guarded text(head.size() + key_text_size + 1);
+  std::memcpy(text.data(), head.data(), head.size());
+  z85_encode(key.data(), Secret::size, text.data() + head.size());
+  text.data()[head.size() + key_text_size] = '\n';
+  write_new(path, {text.data(), head.size() + key_text_size + 1}, 0600);
+  sync_folder(path);
+}
+
+Bytes read_realm_key(const std::string& path) {
+  ready_sodium();
+  const Opened opened = open_key(path, true);
+  Guarded memory(opened.size);
+  const std::string_view secret = behind(read_text(path, opened, memory), "realm");
+  Bytes key{std::string(Secret::size, '\0')};
+  if (secret.size() != key_text_size ||
+      !z85_decode(secret, reinterpret_cast<std::uint8_t*>(key.data.data()))) {
+    fail(path, "it has no line `realm KEY`; make one: pointsman keys make --realm FILE");
+  }
+  hide_memory();
+  return key;
+}
+
 PublicKey public_key_of(const std::string& given) {
   if (const auto key = key_from_z85(given)) return *key;
   if (given.size() == key_text_size && given.find('/') == std::string::npos &&

@@ -60,6 +60,11 @@ SharedKeyPair read_key_pair(const std::string& path);
 // The public key in a file of either kind. Nobody's secrets are looked at.
 PublicKey read_public_key(const std::string& path);
 
+// A secret that all parties of a realm share, by which they know each other's datagrams: 32 bytes, in a file of its own
+// with a line `realm KEY`, readable by its owner only. Written as write_key_pair() does, without a second file.
+void write_realm_key(const std::string& path);
+Bytes read_realm_key(const std::string& path);
+
 // `given` is a public key in Z85, or a file that has one.
 PublicKey public_key_of(const std::string& given);
 

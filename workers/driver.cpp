@@ -28,9 +28,11 @@ Driver::Driver(Transport& transport, WorkerSettings settings, const std::string&
                bool trace, Credentials credentials)
     : transport_(transport),
       core_(std::move(settings)),
-      search_(transport, brokers, finder::workers_port, [this] { found(); }),
-      turn_(random_number()),
       credentials_(std::move(credentials)),
+      search_(
+          transport, brokers, finder::Seeker::worker, credentials_, [this] { found(); },
+          finder::tracer(trace)),
+      turn_(random_number()),
       handlers_(std::move(handlers)),
       trace_(trace),
       movement_(notice_.hang()) {
@@ -131,7 +133,7 @@ void Driver::carry_out(Action&& action) {
 // gets its turn.
 void Driver::reconnect() {
   if (peer_ != 0) transport_.disconnect(std::exchange(peer_, 0));
-  search_.wanted();
+  search_.lost(broker_);
   if (heard_ || choose()) connect();
 }
 
@@ -156,7 +158,7 @@ void Driver::connect() {
   stands_by_ = alone ? never : now() + patience_of_connection;
   try {
     peer_ = transport_.connect(Door::broker, broker_.endpoint, {}, credentials_at(credentials_, broker_.key));
-  } catch (const TransportError& error) {
+  } catch (const std::runtime_error& error) {  // of the transport, or of a key that is not there
     if (alone && !begun_) throw;
     shook_hands({.result = Handshake::Result::broken,
                  .reason = error.what(),

@@ -71,13 +71,13 @@ class Driver {
 
   Transport& transport_;
   WorkerCore core_;
+  Credentials credentials_;
   finder::Search search_;
   finder::Place broker_;  // the one that it is connected to, or tried last
   std::uint64_t turn_;    // whose turn it is to be tried
   bool begun_ = false;    // the first one was tried
   Instant stands_by_ = never;  // then the connection stands, or the next broker gets its turn
   bool heard_ = false;         // it has said something since the connection was made
-  Credentials credentials_;
   std::uint64_t peer_ = 0;  // the connection to the broker
   Handshake trouble_;       // the last handshake, if it went wrong
   Handlers handlers_;

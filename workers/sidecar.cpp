@@ -100,7 +100,7 @@ class Sidecar {
 };
 
 int Sidecar::run() {
-  credentials_ = read_credentials(options_.key, options_.broker_key);
+  credentials_ = read_credentials(options_.key, options_.broker_key, options_.realm);
   transport_.watch(descriptors_.descriptor(), [this] { descriptors_.dispatch(); });
   transport_.watch(signals_.open(), [this] { on_signals(); });
   if (options_.way == Way::server) {

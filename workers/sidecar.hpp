@@ -21,7 +21,7 @@ namespace pointsman::workers {
 enum class Way : std::uint8_t { each, filter, server };
 
 struct SidecarOptions {
-  std::string broker;                  // the workers' listener
+  std::string broker;  // the workers' listener, or where to look for several
   std::vector<Offer> services;
   std::uint64_t slots = 1;
   std::uint64_t copies = 1;            // that many workers, each with a name of its own
@@ -34,6 +34,7 @@ struct SidecarOptions {
   bool insecure = false;               // allow plaintext on an address that is not loopback
   std::string key;                     // file of the worker's key pair; empty: $POINTSMAN_KEY, else no encryption
   std::string broker_key;              // the broker's public key, or a file that has it
+  std::string realm;                   // file of the key by which answers to `auto` are known
   Milliseconds lease{0};
   Milliseconds time_limit{0};          // each, filter: of one call; 0: the client's
   std::size_t output_bytes = 16 * 1024 * 1024;  // each, filter: of one answer

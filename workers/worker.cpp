@@ -281,7 +281,7 @@ void Worker::Inside::obey() {
 void Worker::Inside::serve(const std::function<void(Work&)>& run) {
   Transport links;
   function = &run;
-  const Credentials credentials = read_credentials(options.key, options.broker_key);
+  const Credentials credentials = read_credentials(options.key, options.broker_key, options.realm);
   const std::string bound = links.listen(Door::direct, options.bind, direct_limits(), options.insecure,
                                          {.own = credentials.own, .strangers = true});
   Helm::Lock lock(helm);

@@ -29,7 +29,8 @@ namespace pointsman {
 #endif
 
 struct WorkerOptions {
-  std::string broker;               // the workers' listener; empty: $POINTSMAN_WORKERS, else the default
+  std::string broker;  // the workers' listener, or where to look for several (`pointsman help brokers`); empty:
+                       // $POINTSMAN_WORKERS, else the default
   std::string name;                 // unique at the broker; empty: made from host, process and chance
   std::vector<Offer> services;      // at least one
   std::uint64_t slots = 1;          // sessions at a time, and threads
@@ -38,6 +39,7 @@ struct WorkerOptions {
   bool insecure = false;            // allow plaintext on an address that is not loopback
   std::string key;                  // file of this worker's key pair; empty: $POINTSMAN_KEY, else no encryption
   std::string broker_key;           // the broker's public key, or a file that has it; empty: $POINTSMAN_BROKER_KEY
+  std::string realm;  // file of the key by which answers to `auto` are known; empty: $POINTSMAN_REALM
   Milliseconds lease{0};            // 0: the broker's default; `forever`
   Milliseconds patience{10000};     // for the first registration; 0: for ever
   std::size_t calls_max = 64;       // calls of one session that wait behind the running one

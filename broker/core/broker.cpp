@@ -222,6 +222,11 @@ void Broker::refuse(const Address& to, std::string_view about, Code code, std::s
   send(to, std::move(more));
 }
 
+bool Broker::offers(std::string_view service) const {
+  const auto found = services_.find(service);
+  return found != services_.end() && !found->second->seats.empty();
+}
+
 void Broker::check() const {
   worker_timers_.check();
   deadlines_.check();

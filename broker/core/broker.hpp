@@ -51,11 +51,13 @@ struct Memory {
 };
 
 // What has happened so far that no message tells of, for `status`: who asked to be let in and what became of it, messages
-// that nobody read since their keys had been taken away, and records that could not be written down.
+// that nobody read since their keys had been taken away, records that could not be written down, and questions of those who look
+// for brokers that were not answered: not sealed as they should be, damaged, or too many.
 struct Outside {
   EntryCounts entries{};
   std::uint64_t unread = 0;
   std::uint64_t audit_lost = 0;
+  std::uint64_t questions_ignored = 0;
   friend bool operator==(const Outside&, const Outside&) = default;
 };
 
@@ -70,6 +72,11 @@ class Broker {
   void step(Instant now, const Event& event, Actions& out);
   Instant deadline() const;
   void check() const;
+
+  std::uint64_t epoch() const { return options_.epoch; }
+
+  // Whether a worker offers the service at this moment.
+  bool offers(std::string_view service) const;
 
  private:
   // What orders timers: the moment, then a number that is nobody else's.

@@ -524,6 +524,7 @@ void Broker::on(const Address& from, const Status&) {
   add_nonzero(outside_.entries, Entry::malformed, "turned_away_");
   if (outside_.unread > 0) counted.push_back({"unread", outside_.unread});
   if (outside_.audit_lost > 0) counted.push_back({"audit_lost", outside_.audit_lost});
+  if (outside_.questions_ignored > 0) counted.push_back({"questions_ignored", outside_.questions_ignored});
   add_nonzero(closed_, Ending{}, "closed_");
   add_nonzero(refused_, Code{}, "refused_");
   add_nonzero(refused_tickets_, Code{}, "tickets_refused_");

@@ -109,7 +109,7 @@ class Shell {
         folder_(options.folder),
         notices_(options.folder + "/notify"),
         spawner_(spawner),
-        credentials_(read_credentials(options.key, options.broker_key)),
+        credentials_(broker_credentials(options.key, options.broker_key)),
         core_(core_options(options)) {
     transport_.listen(Door::supervisor, control_endpoint(options.folder), {});
     connect();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "clients/program/context.hpp"
+#include "protocol/finder/core/sources.hpp"
 #include "workers/sidecar.hpp"
 
 namespace pointsman::program {
@@ -111,6 +112,13 @@ int keys_revoke_command(const KeysCommand& command, const Context& context);
 int keys_list_command(const KeysCommand& command, const Context& context);
 
 int status_command(const Context& context);
+
+struct DiscoverCommand {
+  std::string group{finder::default_group};
+  std::string service;  // only brokers where it is offered
+  Milliseconds wait{1000};
+};
+int discover_command(const DiscoverCommand& command, const Context& context);
 
 struct UpCommand {
   bool quiet = false;

@@ -20,9 +20,13 @@ constexpr Milliseconds a_day(limits::day_ms);
 ClientOptions client_options(const Context& context) {
   ClientOptions options;
   options.broker = context.settings.client_broker;
-  read_credentials(context.settings.client_key, context.settings.client_broker_key);  // throws what is wrong with them
+  // Throws what is wrong with them.
+  const Credentials credentials = read_credentials(
+      context.settings.client_key, context.settings.client_broker_key, context.settings.client_realm);
+  if (names_one_broker(options.broker)) credentials_at(credentials, {});
   options.key = context.settings.client_key;
   options.broker_key = context.settings.client_broker_key;
+  options.realm = context.settings.client_realm;
   options.trace = context.trace;
   // Less than --timeout, so that a broker that is not there is told as such.
   options.patience = std::min(options.patience, within(context, a_day) * 4 / 5);

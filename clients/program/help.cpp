@@ -43,6 +43,7 @@ constexpr std::string_view environment = R"(Environment of pointsman
                       of several brokers: see `pointsman help brokers`
   POINTSMAN_KEY       file of one's own key pair, for client commands and `pointsman worker`; not for `pointsman broker`
   POINTSMAN_BROKER_KEY  the broker's public key, or a file that has it; goes with POINTSMAN_KEY
+  POINTSMAN_REALM     file of a realm's key, by which brokers that were looked for are known
   POINTSMAN_CORE_DUMPS  1: core dumps are made although there are secrets in them
   POINTSMAN_CONFIG    the configuration file; without it ~/.config/pointsman.toml, else /etc/pointsman.toml, if there
   NOTIFY_SOCKET, WATCHDOG_USEC   where broker and worker say how they are (sd_notify), and how often; systemd sets them
@@ -67,6 +68,8 @@ constexpr std::string_view configuration = R"(Configuration file of pointsman (T
   workers = "tcp://127.0.0.1:5571"
   key = "/etc/pointsman/broker.key" # encrypts; made by `pointsman keys make`
   allowed = "/etc/pointsman/allowed.keys"  # who may come; made by `pointsman keys allow`
+  group = "lab"                     # found by `--broker auto:lab`; left out: not to be found
+  realm = "/etc/pointsman/realm.key" # found by those only who have this, too
   lease = "10s"                     # and every other setting of `pointsman broker --help`, with _ for -
 
   [[service]]
@@ -118,12 +121,20 @@ constexpr std::string_view brokers =
   "tcp://10.0.0.1:5570 KEY"    with its public key, in place of --broker-key
   file:/etc/pointsman/brokers  a file that has such a line for each; read anew when it changes, `#` begins a comment
   dns:brokers.example.org      every address of a name; with :PORT unless it is 5570, for workers 5571
+  auto, auto:GROUP             brokers that say --group default, or --group GROUP, and answer on the local networks
+  env:VARIABLE                 what an environment variable says, any of the above
 
-With commas between them, any number: tcp://10.0.0.1:5570,dns:brokers.example.org. A program knows at most 64 brokers at a time.
+With commas between them, all kinds at once: tcp://10.0.0.1:5570,dns:brokers.example.org. A program knows at most 64 brokers at a time.
 
 Client commands and the client library ask the brokers in sequence, a request each, and go to the next one when one is silent, gone
 or has no worker. A worker is registered with one of them, and goes to the next one when that is gone for more than a moment.
 `pointsman ls`, `status` and so on show what one broker knows.
+
+Whom `auto` finds: pointsman discover --group GROUP --trace. It asks by IPv4 and IPv6 on each interface, also the loopback one, and
+says what left, who answered and who is not believed; if nobody did, which groups there are. Client commands and workers say with
+--trace what each place to look at said. Questions go to UDP port 5572, and no further than the local networks. A broker answers for what can be reached from where the question came; one on
+loopback addresses is found on its own machine only. With --realm FILE, a key that `pointsman keys make --realm FILE` made and all of
+them have, strangers are neither answered nor believed, and the broker's public key needs not be said with --broker-key.
 )";
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 4> topics{

@@ -27,6 +27,7 @@ int perform(Invocation invocation) {
     }
     flags.push_back({section + ".broker_key", "--broker-key", invocation.broker_key});
   }
+  if (!invocation.realm.empty()) flags.push_back({section + ".realm", "--realm", invocation.realm});
   if (!invocation.timeout.empty()) flags.push_back({"client.timeout", "--timeout", invocation.timeout});
   auto loaded =
       load_settings(flags, invocation.config, [](const char* variable) { return std::getenv(variable); });

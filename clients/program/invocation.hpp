@@ -18,6 +18,7 @@ struct Invocation {
   std::string broker;
   std::string key;
   std::string broker_key;
+  std::string realm;
   std::string timeout;
   std::string config;
   bool json = false;

@@ -142,6 +142,22 @@ std::string line_of(const KeysCommand& command, const PublicKey& key) {
 }  // namespace
 
 int keys_make_command(const KeysCommand& command, const Context& context) {
+  const auto realm = context.settings.origin.find("client.realm");
+  const bool of_realm = realm != context.settings.origin.end() && realm->second == "--realm";
+  if (of_realm == !command.file.empty()) {
+    return complain(usage("say what to make",
+                          "a key pair: pointsman keys make FILE; the key of a realm: pointsman keys "
+                          "make --realm FILE"),
+                    context.json);
+  }
+  if (of_realm) {
+    const std::string& file = context.settings.client_realm;
+    write_realm_key(file);
+    if (context.json) write_out(R"({"file":)" + json_quote(file) + "}\n");
+    write_err("pointsman keys: " + file +
+              " is for all brokers, clients and workers of the realm, and for nobody else\n");
+    return status(Exit::done);
+  }
   // A key that begins with a sign would look like an option, or like something else, where it is typed.
   SharedKeyPair pair = make_key_pair();
   while (std::isalnum(static_cast<unsigned char>(to_z85(pair->key).front())) == 0) pair = make_key_pair();

@@ -160,6 +160,10 @@ class CommandLine {
     app.add_option("--broker-key", invocation_.broker_key, "The broker's public key, or a file that has it; goes with --key")
         ->type_name("KEY")
         ->group("Common options");
+    app.add_option("--realm", invocation_.realm,
+                   "File of a realm's key: brokers that are found by `auto` must have it, too")
+        ->type_name("FILE")
+        ->group("Common options");
     app.add_option("--timeout", invocation_.timeout, "Give up when all of it takes longer (exit code 124)")
         ->type_name("DURATION")
         ->group("Common options");
@@ -190,7 +194,8 @@ class CommandLine {
                         [this](const Context& context) { return broker_command(broker_options_, context); });
     Settings defaults;
     for (const auto& key : setting_keys()) {
-      if (!key.name.starts_with("broker.") || key.name == "broker.key") continue;  // --key is a common option
+      if (!key.name.starts_with("broker.") || key.name == "broker.key" || key.name == "broker.realm")
+        continue;  // common options
       std::string option = "--" + std::string(key.name.substr(7));
       std::replace(option.begin(), option.end(), '_', '-');
       const Slot slot = key.slot(defaults);
@@ -328,6 +333,18 @@ class CommandLine {
             "  pointsman status\n"
             "  pointsman status --json --broker tcp://127.0.0.1:6000",
             [](const Context& context) { return status_command(context); });
+
+    auto& discover = command(
+        "discover", "Show the brokers of a group on the local networks; they are found by `--broker auto`",
+        "  pointsman discover\n"
+        "  pointsman discover --group lab --realm realm.key --trace",
+        [this](const Context& context) { return discover_command(discover_, context); });
+    discover.add_option("--group", discover_.group, "As the brokers say with --group")
+        ->type_name("NAME")
+        ->capture_default_str();
+    discover.add_option("--service", discover_.service, "Only brokers where it is offered")
+        ->type_name("NAME");
+    duration(discover, "--wait", discover_.wait, "For answers");
   }
 
   void define_control() {
@@ -409,9 +426,11 @@ class CommandLine {
                 "  pointsman broker --key broker.key --allowed allowed.keys\n"
                 "  pointsman call shout hello --key alice.key --broker-key broker.key.pub");
     auto& make = command(keys, "make", "Make a key pair: FILE for its owner, FILE.pub for everybody",
-                         "  pointsman keys make ~/.config/pointsman.key",
+                         "  pointsman keys make ~/.config/pointsman.key\n"
+                         "  pointsman keys make --realm /etc/pointsman/realm.key",
                          [this](const Context& context) { return keys_make_command(keys_, context); });
-    make.add_option("FILE", keys_.file, "Where; nothing is overwritten")->required();
+    make.add_option("FILE", keys_.file,
+                    "Where; nothing is overwritten. With --realm FILE instead: the key of a realm");
     auto& show = command(keys, "show", "Print the public key of a file",
                          "  pointsman keys show broker.key\n"
                          "  pointsman keys show alice.key.pub --json",
@@ -705,6 +724,7 @@ class CommandLine {
   RunCommand run_;
   ListCommand list_;
   ExplainCommand explain_;
+  DiscoverCommand discover_;
   DrainCommand drain_;
   WatchCommand watch_;
   UpCommand up_;

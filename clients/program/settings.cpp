@@ -45,6 +45,11 @@ constexpr std::array setting_list{
                   "file of its key pair; without one nothing is encrypted"},
     Key<Settings>{"broker.allowed", [](Settings& s) -> Slot { return Text{&s.broker.allowed}; },
                   "file of the keys that may come; goes with key"},
+    Key<Settings>{
+        "broker.group", [](Settings& s) -> Slot { return Text{&s.broker.group}; },
+        "answer those who look for brokers of this group on the local networks; without one it does not"},
+    Key<Settings>{"broker.realm", [](Settings& s) -> Slot { return Text{&s.broker.realm}; },
+                  "file of the key that seals such answers, made by `pointsman keys make --realm`"},
     Key<Settings>{"broker.drain", [](Settings& s) -> Slot { return &s.broker.drain; },
                   "after SIGTERM, to answer what waits", 0, 60'000},
     Key<Settings>{"broker.lease", core<&Options::lease>, "of a worker that does not wish another", 1, day},
@@ -109,6 +114,8 @@ constexpr std::array setting_list{
                   "file of the client's key pair; without one nothing is encrypted"},
     Key<Settings>{"client.broker_key", [](Settings& s) -> Slot { return Text{&s.client_broker_key}; },
                   "the broker's public key, or a file that has it; goes with key"},
+    Key<Settings>{"client.realm", [](Settings& s) -> Slot { return Text{&s.client_realm}; },
+                  "file of the key by which brokers that were looked for are known"},
     Key<Settings>{"client.timeout", [](Settings& s) -> Slot { return &s.client_timeout; },
                   "of a whole command", 1, day, true},
     Key<Settings>{"worker.broker", [](Settings& s) -> Slot { return Brokers{&s.worker_broker}; },
@@ -117,6 +124,8 @@ constexpr std::array setting_list{
                   "file of the worker's key pair; without one nothing is encrypted"},
     Key<Settings>{"worker.broker_key", [](Settings& s) -> Slot { return Text{&s.worker_broker_key}; },
                   "the broker's public key, or a file that has it; goes with key"},
+    Key<Settings>{"worker.realm", [](Settings& s) -> Slot { return Text{&s.worker_realm}; },
+                  "file of the key by which brokers that were looked for are known"},
 };
 
 constexpr std::array service_list{
@@ -156,12 +165,14 @@ constexpr std::array process_list{
 };
 
 // The environment's name for a setting.
-constexpr std::array<std::pair<const char*, std::string_view>, 7> variables{
+constexpr std::array<std::pair<const char*, std::string_view>, 9> variables{
     {{"POINTSMAN_BROKER", "client.broker"},
      {"POINTSMAN_KEY", "client.key"},
      {"POINTSMAN_BROKER_KEY", "client.broker_key"},
      {"POINTSMAN_KEY", "worker.key"},
      {"POINTSMAN_BROKER_KEY", "worker.broker_key"},
+     {"POINTSMAN_REALM", "client.realm"},
+     {"POINTSMAN_REALM", "worker.realm"},
      {"POINTSMAN_TIMEOUT", "client.timeout"},
      {"POINTSMAN_WORKERS", "worker.broker"}}};
 
@@ -203,7 +214,7 @@ struct Assigner {
   }
 
   std::optional<Wrong> operator()(Brokers slot) const {
-    const auto parsed = finder::parse_sources(text, 1);
+    const auto parsed = finder::parse_sources(text, 1, [](const char* name) { return std::getenv(name); });
     if (const auto* fault = std::get_if<finder::SourceFault>(&parsed)) return Wrong{fault->problem, fault->remedy};
     *slot.text = text;
     return std::nullopt;

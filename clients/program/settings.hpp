@@ -41,6 +41,7 @@ struct Settings {
   UpSettings up;
   std::string client_key, client_broker_key;  // a file; Z85 or a file. Empty: no encryption
   std::string worker_key, worker_broker_key;
+  std::string client_realm, worker_realm;  // a file each; empty: none
 
   std::string file;                           // that was read; empty: none
   std::map<std::string, std::string> origin;  // by name; what is not listed is a default

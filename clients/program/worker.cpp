@@ -35,6 +35,7 @@ int worker_command(workers::SidecarOptions options, const Context& context) {
   options.broker = context.settings.worker_broker;
   options.key = context.settings.worker_key;
   options.broker_key = context.settings.worker_broker_key;
+  options.realm = context.settings.worker_realm;
   options.trace = context.trace;
   if (context.settings.client_timeout != forever) options.patience = context.settings.client_timeout;
   if (const auto problem = wrong_with(options)) return complain(*problem, context.json);

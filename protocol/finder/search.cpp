@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -14,10 +16,12 @@ namespace pointsman::finder {
 
 namespace {
 
-constexpr std::int64_t file_max = 64 * 1024;
+// Of names without a port.
+constexpr std::uint16_t clients_port = 5570;
+constexpr std::uint16_t workers_port = 5571;
 
 Sources sources_of(const std::string& text, std::uint16_t port) {
-  auto parsed = parse_sources(text, port);
+  auto parsed = parse_sources(text, port, [](const char* name) { return std::getenv(name); });
   if (const auto* fault = std::get_if<SourceFault>(&parsed)) {
     throw TransportError(fault->problem + (fault->remedy.empty() ? "" : "; " + fault->remedy));
   }
@@ -26,14 +30,35 @@ Sources sources_of(const std::string& text, std::uint16_t port) {
 
 }  // namespace
 
-Search::Search(Transport& transport, const std::string& sources, std::uint16_t port,
-               std::function<void()> changed)
-    : finder_(sources_of(sources, port)), resolver_(transport), changed_(std::move(changed)) {
+std::function<void(const std::string&)> tracer(bool wanted) {
+  if (!wanted) return {};
+  return [](const std::string& text) { std::fprintf(stderr, "# %s\n", text.c_str()); };
+}
+
+Search::Search(Transport& transport, const std::string& sources, Seeker seeker,
+               const Credentials& credentials, std::function<void()> changed,
+               std::function<void(const std::string&)> trace)
+    : transport_(transport),
+      seeker_(seeker),
+      credentials_(credentials),
+      finder_(sources_of(sources, seeker == Seeker::client ? clients_port : workers_port)),
+      resolver_(transport),
+      changed_(std::move(changed)),
+      trace_(std::move(trace)) {
   tell(Elapsed{});
   begun_ = true;
 }
 
+void Search::trace(std::size_t source, const std::string& text) const {
+  if (trace_) trace_(to_text(finder_.sources()[source]) + ": " + text);
+}
+
 void Search::tell(const Event& event) {
+  if (const auto* said = std::get_if<Said>(&event); said != nullptr && trace_) {
+    std::string text = said->problem.empty() ? "says" : said->problem;
+    for (const Place& place : said->places) text += " " + place.endpoint;
+    trace(said->source, said->problem.empty() && said->places.empty() ? "says nothing" : text);
+  }
   Actions actions;
   finder_.step(now(), event, actions);
   for (const Action& action : actions) {
@@ -47,6 +72,16 @@ void Search::tell(const Event& event) {
 void Search::look(std::size_t source) {
   const Source& where = finder_.sources()[source];
   if (where.kind == Source::Kind::file) return read(source);
+  if (where.kind == Source::Kind::network) {
+    const auto told = [this, source](const Answered& answered) { heard(source, answered); };
+    Inquiry& inquiry =
+        inquiries_.try_emplace(source, transport_, where.what, std::string(), credentials_.realm, told)
+            .first->second;
+    for (const auto& sent : inquiry.ask()) {
+      if (trace_) trace(source, asked_at(sent));
+    }
+    return;
+  }
   resolver_.resolve(where.what, where.port,
                     [this, source](std::vector<std::string> endpoints, std::string problem) {
                       Said said{.source = source, .problem = std::move(problem)};
@@ -66,7 +101,7 @@ void Search::read(std::size_t source) {
   const Mark mark{what.st_ino, what.st_size, what.st_mtim.tv_sec, what.st_mtim.tv_nsec};
   if (const auto known = marks_.find(source); known != marks_.end() && known->second == mark) return;
   marks_[source] = mark;
-  if (!S_ISREG(what.st_mode) || what.st_size > file_max) {
+  if (!S_ISREG(what.st_mode) || what.st_size > static_cast<std::int64_t>(limits::broker_file)) {
     return tell(Said{.source = source, .problem = "it is no file of at most 64 KiB"});
   }
   std::ifstream file(path);
@@ -85,10 +120,55 @@ void Search::read(std::size_t source) {
   tell(said);
 }
 
+const std::string& Search::door_of(const Answer& answer) const {
+  return seeker_ == Seeker::client ? answer.clients : answer.workers;
+}
+
+// Why an answer is of no use here; empty: it is. Whose key is not known beforehand is believed by the seal of the realm
+// alone.
+std::string Search::unusable(const Answered& answered) const {
+  if (answered.problem) return *answered.problem;
+  const Answer& answer = answered.answer;
+  const std::string& endpoint = door_of(answer);
+  if (endpoint.empty()) return "it has no listener that can be reached from here";
+  if (!may_lead_to(endpoint, answered.at)) return "what it tells is no endpoint";
+  const bool encrypts = credentials_.own != nullptr;
+  if (!encrypts && !answer.key.none()) return "it encrypts, and there is no key here; name it with --key";
+  if (!encrypts) return {};
+  if (answer.key.none()) return "it does not encrypt, and there is a key here";
+  if (credentials_.server.none() && credentials_.realm.data.empty())
+    return "its key is not known; name it with --broker-key, or its realm's with --realm";
+  if (!credentials_.server.none() && credentials_.server != answer.key)
+    return "it has another key than --broker-key";
+  return {};
+}
+
+// Besides what it tells of itself an answer shows where it came from, which is another way to the broker if what it tells is not
+// true everywhere: behind a translation of addresses.
+void Search::heard(std::size_t source, const Answered& answered) {
+  const std::string why = unusable(answered);
+  if (trace_) trace(source, heard_at(answered, why));
+  if (!why.empty()) {
+    ++unbelieved_;
+    unbelieved_why_ = why;
+    return;
+  }
+  const Answer& answer = answered.answer;
+  Found found{.source = source, .place = {}, .lease = answer.lease_ms};
+  found.place = {door_of(answer), credentials_.own ? to_z85(answer.key) : std::string(), identity(answer)};
+  tell(found);
+  found.place.endpoint = as_seen(door_of(answer), answered);
+  if (!found.place.endpoint.empty()) tell(found);
+}
+
 std::string Search::explain() const {
   std::string where;
   for (const Source& source : finder_.sources()) where += (where.empty() ? "" : ", ") + to_text(source);
-  const std::string problems = finder_.problems();
+  std::string problems = finder_.problems();
+  if (unbelieved_ > 0) {
+    problems += (problems.empty() ? "" : "; ") + std::to_string(unbelieved_) +
+                " answers did not count, the last one since " + unbelieved_why_;
+  }
   return "no broker was found at " + where + (problems.empty() ? "" : " (" + problems + ")");
 }
 

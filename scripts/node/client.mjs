@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 // client.mjs SERVICE TEXT: asks the broker for a worker, calls it directly, releases it. Nothing but PROTOCOL.md.
-// POINTSMAN_BROKER may name several brokers, with commas between them: they are asked in sequence until one grants.
+// POINTSMAN_BROKER may name several brokers, and places to look for some (brokers.mjs): they are asked in sequence until one grants.
 // With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts.
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { encode, decode } from '@msgpack/msgpack'
 import { Dealer } from 'zeromq'
+import { find } from './brokers.mjs'
 
 const { POINTSMAN_KEY: own, POINTSMAN_BROKER_KEY: brokerKey } = process.env
 
@@ -16,7 +17,7 @@ const keyIn = (file, half = 'public') =>
 // A connection to somebody with this public key; without one it is not encrypted.
 const link = (endpoint, key) => {
   const curve = key && { curveServerKey: key, curvePublicKey: keyIn(own), curveSecretKey: keyIn(own, 'secret') }
-  const socket = new Dealer({ linger: 0, receiveTimeout: 10_000, ...curve })
+  const socket = new Dealer({ linger: 0, ipv6: true, receiveTimeout: 10_000, ...curve })
   socket.connect(endpoint)
   return socket
 }
@@ -36,11 +37,14 @@ const ask = async (socket, message, ...payload) => {
 // A grant by the first broker that gives one; which is asked first is up to chance. Says hello first where there is
 // another one, so that no request is left with a broker that does not answer.
 const acquire = async service => {
-  const brokers = (process.env.POINTSMAN_BROKER ?? 'tcp://127.0.0.1:5570').split(',').map(url => url.trim())
+  const sources = process.env.POINTSMAN_BROKER ?? 'tcp://127.0.0.1:5570'
+  const brokers = await find(sources)
+  if (!brokers.length) throw new Error(`unreachable: no broker was found at ${sources}`)
   const request = { op: 'request', id: randomUUID(), service, wait_ms: 5000 }
   const first = Math.floor(Math.random() * brokers.length)
   for (let left = brokers.length - 1; ; left--) {
-    const broker = link(brokers[(first + brokers.length - left) % brokers.length], own && keyIn(brokerKey))
+    const { endpoint, key } = brokers[(first + brokers.length - left) % brokers.length]
+    const broker = link(endpoint, own && keyIn(key || brokerKey))
     try {
       if (left) {
         broker.receiveTimeout = 1500

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// worker.mjs SERVICE [SLOTS]: a whole worker in one file, from PROTOCOL.md alone. Answers with its input reversed.
-// POINTSMAN_WORKERS may name several brokers, with commas between them: it goes to the next one when its own is gone.
+// worker.mjs SERVICE [SLOTS]: a whole worker, from PROTOCOL.md alone. Answers with its input reversed.
+// POINTSMAN_WORKERS may name several brokers, and places to look for some (brokers.mjs): it goes to the next one when its own is gone.
 // It takes msgpack bodies only. Work is asynchronous; what computes for long belongs into a thread of its own.
 // With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts. The module does not
 // show a message's User-Id (zeromq.js 6 hands out frames only), so not which key it came under: a ticket is taken if its
@@ -8,9 +8,11 @@
 // be fooled so.
 import { randomUUID, timingSafeEqual } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
+import { setTimeout as pass } from 'node:timers/promises'
 import { encode, decode } from '@msgpack/msgpack'
 import { blake2b } from '@noble/hashes/blake2b'
 import { Dealer, Router } from 'zeromq'
+import { find } from './brokers.mjs'
 
 const work = async frames => frames.map(frame => [...frame.toString()].reverse().join(''))
 
@@ -73,15 +75,23 @@ const tell = (op, fields = {}) => {
   return outgoing
 }
 
-const brokers = (process.env.POINTSMAN_WORKERS ?? 'tcp://127.0.0.1:5571').split(',').map(url => url.trim())
-let turn = Math.floor(Math.random() * brokers.length)
+// Looks for brokers; those that it knows stay while there are none.
+let brokers = []
+const look = async () => {
+  const found = await find(process.env.POINTSMAN_WORKERS ?? 'tcp://127.0.0.1:5571', 'workers')
+  if (found.length) brokers = found
+}
+await look()
+while (!brokers.length) await pass(200), await look()
+let place, turn = Math.floor(Math.random() * 2 ** 32)
 // Registers, on a new connection: with the same broker if there was a lease, else with the next one.
 const begin = () => {
   broker?.close()
-  if (!lease) turn = (turn + 1) % brokers.length
-  broker = new Dealer({ linger: 500, sendTimeout: 100, ...own && {
-    curveServerKey: keyIn(brokerKey), curvePublicKey: keyIn(own), curveSecretKey: keyIn(own, 'secret') } })
-  broker.connect(brokers[turn])
+  if (!lease) place = brokers[turn++ % brokers.length], look()
+  const { endpoint, key } = place
+  broker = new Dealer({ linger: 500, ipv6: true, sendTimeout: 100, ...own && {
+    curveServerKey: keyIn(key || brokerKey), curvePublicKey: keyIn(own), curveSecretKey: keyIn(own, 'secret') } })
+  broker.connect(endpoint)
   lease = 0, interval = 1000, goodUntil = 0, beat = 0, seen = 0, events = [], reported = 0
   last = now()
   sent = new Map([[0, last]]) // what is not answered yet, and when it went; the registration is beat 0

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """client.py SERVICE TEXT: asks the broker for a worker, calls it directly, releases it. Nothing but PROTOCOL.md.
 
-POINTSMAN_BROKER may name several brokers, with commas between them: they are asked in sequence until one grants.
+POINTSMAN_BROKER may name several brokers, and places to look for some (brokers.py): they are asked in sequence until one grants.
 With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts.
 """
 import os, random, sys, uuid, msgpack, zmq
+import brokers as places
 
 OWN, BROKER = os.environ.get("POINTSMAN_KEY"), os.environ.get("POINTSMAN_BROKER_KEY")
 
@@ -16,7 +17,7 @@ def key_in(file, half="public"):
 def link(endpoint, key):
     """A connection to somebody with this public key; None: not encrypted."""
     socket = zmq.Context.instance().socket(zmq.DEALER)
-    socket.linger = 0
+    socket.linger, socket.ipv6 = 0, True
     if key:
         socket.curve_serverkey = key
         socket.curve_publickey, socket.curve_secretkey = key_in(OWN), key_in(OWN, "secret")
@@ -42,10 +43,13 @@ def ask(socket, message, *payload, within=10_000):
 def acquire(service):
     """A grant by the first broker that gives one; which is asked first is up to chance. Says hello first where there is
     another one, so that no request is left with a broker that does not answer."""
-    brokers = os.environ.get("POINTSMAN_BROKER", "tcp://127.0.0.1:5570").split(",")
+    sources = os.environ.get("POINTSMAN_BROKER", "tcp://127.0.0.1:5570")
+    brokers = places.find(sources)
+    if not brokers:
+        raise Refusal(f"unreachable: no broker was found at {sources}")
     first, request = random.randrange(len(brokers)), {"op": "request", "id": str(uuid.uuid4()), "service": service}
-    for left, endpoint in enumerate(brokers[first:] + brokers[:first], 1 - len(brokers)):
-        broker = link(endpoint.strip(), OWN and key_in(BROKER))
+    for left, (endpoint, key) in enumerate(brokers[first:] + brokers[:first], 1 - len(brokers)):
+        broker = link(endpoint, OWN and key_in(key or BROKER))
         try:
             if left:
                 ask(broker, {"op": "hello"}, within=1500)

@@ -1,13 +1,14 @@
 #!/usr/bin/python3
-"""worker.py SERVICE [SLOTS]: a whole worker in one file, from PROTOCOL.md alone. Answers with its input in capitals.
+"""worker.py SERVICE [SLOTS]: a whole worker, from PROTOCOL.md alone. Answers with its input in capitals.
 
 One thread keeps the lease and the sessions; the work runs in threads apart, so that long work costs no heartbeat.
-POINTSMAN_WORKERS may name several brokers, with commas between them: it goes to the next one when its own is gone.
+POINTSMAN_WORKERS may name several brokers, and places to look for some (brokers.py): it goes to the next one when its own is gone.
 With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts.
 """
-import base64, concurrent.futures, hashlib, hmac, itertools, json, os, random, signal, socket, struct, sys, time, uuid
+import base64, concurrent.futures, hashlib, hmac, json, os, signal, socket, struct, sys, time, uuid
 import msgpack, zmq
 import zmq.auth, zmq.auth.thread, zmq.utils.z85
+import brokers as places
 
 OWN, BROKER = os.environ.get("POINTSMAN_KEY"), os.environ.get("POINTSMAN_BROKER_KEY")
 
@@ -56,8 +57,8 @@ class Session:
 
 class Worker:
     def __init__(self, service, slots, brokers):
-        self.service, self.slots, first = service, slots, random.randrange(len(brokers))
-        self.brokers, self.lease = itertools.cycle(brokers[first:] + brokers[:first]), 0
+        self.service, self.slots = service, slots
+        self.brokers, self.lease = places.rotation(brokers, "workers"), 0
         self.context, self.pool = zmq.Context(), concurrent.futures.ThreadPoolExecutor(slots)
         self.direct, self.done = self.context.socket(zmq.ROUTER), self.context.socket(zmq.PULL)
         self.direct.router_mandatory, self.direct.linger = 1, 500
@@ -81,11 +82,11 @@ class Worker:
         """Registers, on a new connection: with the same broker if there was a lease, else with the next one."""
         if self.broker:
             self.broker.close()
-        self.url = self.url if self.lease else next(self.brokers)
+        self.url, self.broker_key = (self.url, self.broker_key) if self.lease else next(self.brokers)
         self.broker = self.context.socket(zmq.DEALER)
-        self.broker.linger = 500
+        self.broker.linger, self.broker.ipv6 = 500, True
         if OWN:
-            self.broker.curve_serverkey = key_in(BROKER)
+            self.broker.curve_serverkey = key_in(self.broker_key or BROKER)
             self.broker.curve_publickey, self.broker.curve_secretkey = key_in(OWN), key_in(OWN, "secret")
         self.broker.connect(self.url)
         self.poller = zmq.Poller()
@@ -343,7 +344,7 @@ class Worker:
 
 if __name__ == "__main__":
     worker = Worker(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1,
-                    [url.strip() for url in os.environ.get("POINTSMAN_WORKERS", "tcp://127.0.0.1:5571").split(",")])
+                    os.environ.get("POINTSMAN_WORKERS", "tcp://127.0.0.1:5571"))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(worker, "leaving", time.monotonic()))
     while worker.turn():

@@ -68,6 +68,24 @@ std::map<std::string, std::string> Nets::holders() const {
   return all;
 }
 
+void Nets::second(const std::vector<std::string>& parties) {
+  in(hub, "ip link add br1 type bridge && ip link set br1 up");
+  for (const auto& party : parties) {
+    const std::string port = "u" + address(party).substr(address(party).rfind('.') + 1);
+    in(hub, "ip link add " + port + " type veth peer name eth1 netns " +
+                std::to_string(held_.at(party)->pid()) + " && ip link set " + port + " master br1 up");
+    in(party, "ip addr add " + second_address(party) + "/24 dev eth1 && ip link set eth1 up");
+  }
+}
+
+std::string Nets::second_address(const std::string& party) const {
+  return "10.78.0." + address(party).substr(address(party).rfind('.') + 1);
+}
+
+std::vector<std::string> Nets::within(const std::string& party) const {
+  return {"nsenter", "-t", std::to_string(held_.at(party)->pid()), "-n"};
+}
+
 void Nets::in(const std::string& party, const std::string& command) const {
   const Result result = enter(*held_.at(party), "PATH=$PATH:/usr/sbin; " + command);
   if (result.code != 0) FAIL("in the network of " << party << ": " << command << ": " << result.err);

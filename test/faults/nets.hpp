@@ -29,9 +29,15 @@ class Nets {
   void mute(const std::string& from, const std::string& to);       // one way: nothing of `from` arrives at `to`
   void heal(const std::string& party);                             // what was cut or muted in the name of `party` first
 
- private:
+  // A second switch, where these have an interface each: eth1, 10.78.0.N.
+  void second(const std::vector<std::string>& parties);
+  std::string second_address(const std::string& party) const;
+
+  // What starts a command in the network of a party.
+  std::vector<std::string> within(const std::string& party) const;
   void in(const std::string& party, const std::string& command) const;
 
+ private:
   std::map<std::string, std::unique_ptr<Process>> held_;
   std::vector<std::string> parties_;
 };

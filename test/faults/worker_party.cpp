@@ -134,7 +134,7 @@ class Crew {
  public:
   explicit Crew(const PartyOptions& options)
       : options_(options), pen_(options.history, options.name), work_(std::chrono::milliseconds(options.words.number("work_ms", 5))) {
-    const Credentials credentials = read_credentials({}, {});
+    const Credentials credentials = broker_credentials({}, {});
     transport_.watch(stops_, [this] { stop(); });
     const std::string bound =
         transport_.listen(Door::direct, options.words.text("bind", "tcp://127.0.0.1:*"), direct_limits(), true,

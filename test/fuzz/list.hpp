@@ -24,6 +24,10 @@ std::vector<std::string> notation_seeds();
 void run_ticket(std::string_view input);
 std::vector<std::string> ticket_seeds();
 
+// A datagram by which brokers are found: what was sealed and altered is never taken.
+void run_beacon(std::string_view input);
+std::vector<std::string> beacon_seeds();
+
 // The configuration file.
 void run_config(std::string_view input);
 std::vector<std::string> config_seeds();

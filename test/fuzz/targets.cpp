@@ -19,6 +19,7 @@ std::span<const Target> targets() {
       Target{"incoming", run_incoming, incoming_seeds, 4096},
       Target{"notation", run_notation, notation_seeds, 4096},
       Target{"ticket", run_ticket, ticket_seeds, 256},
+      Target{"beacon", run_beacon, beacon_seeds, 1100},
       Target{"config", run_config, config_seeds, 4096},
       Target{"allowed", run_allowed, allowed_seeds, 2048},
       Target{"keyfile", run_keyfile, keyfile_seeds, 600},

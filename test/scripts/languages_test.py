@@ -154,6 +154,33 @@ class Scripts(unittest.TestCase):
         house.stop(its)
         until(lambda: at(other), 30, "the worker is registered with the other broker")
 
+    def test_client_and_worker_find_a_broker_of_which_they_know_the_group_only(self):
+        house, folder = self.house, pathlib.Path(self.house.folder)
+        group = f"languages-{os.getpid()}-{language}"
+        for realm in ("ours", "theirs"):
+            subprocess.run([house.program, "keys", "make", "--realm", folder / realm], check=True, capture_output=True)
+        for realm in ("", "ours"):
+            sealed = ["--realm", folder / realm] if realm else []
+            house.start("found", house.program, "broker", "--clients", "tcp://127.0.0.1:*", "--workers", "tcp://127.0.0.1:*",
+                        "--group", group, *sealed)
+            if realm:
+                house.environment["POINTSMAN_REALM"] = str(folder / realm)
+            empty = folder / "empty"
+            empty.write_text("# nobody\n")
+            house.environment["HERE"] = f"auto:{group}"
+            house.environment["POINTSMAN_BROKER"] = house.environment["POINTSMAN_WORKERS"] = f"file:{empty},env:HERE"
+            house.start("worker", *WORKER, "change")
+            for command in (CLIENT, [house.program, "call"]):
+                result = self.run_(*command, "change", "abc")
+                self.assertEqual((result.stdout.strip(), result.returncode), (CHANGED("abc"), 0), result.stderr)
+            house.stop("worker")
+            if realm:  # of another realm
+                house.environment["POINTSMAN_REALM"] = str(folder / "theirs")
+                result = self.run_(*CLIENT, "change", "abc")
+                self.assertNotEqual(result.returncode, 0)
+                self.assertIn("no broker was found", result.stderr)
+            house.stop("found")
+
     def test_the_worker_leaves_when_it_is_told_to_stop(self):
         self.house.start("worker", *WORKER, "change")
         self.assertEqual(self.house.stop("worker"), 0)

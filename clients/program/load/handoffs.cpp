@@ -19,7 +19,7 @@ constexpr Nanos repeat_after = second;
 class Handoffs : public Generator {
  public:
   explicit Handoffs(const Aim& aim)
-      : aim_(aim), wires_(aim.clients, aim.connections, read_credentials(aim.key, aim.broker_key)) {
+      : aim_(aim), wires_(aim.clients, aim.connections, broker_credentials(aim.key, aim.broker_key)) {
     for (std::size_t i = 0; i < wires_.size(); ++i) names_.push_back(aim.prefix + "c" + std::to_string(i));
     give_up_ = static_cast<Nanos>(aim.wait.count()) * millisecond + 5 * second;
   }

@@ -41,7 +41,7 @@ class StandIns {
       : command_(command),
         law_(parse_law(command.time).value_or(Law{})),
         chance_(command.seed),
-        credentials_(read_credentials(command.key, command.broker_key)) {
+        credentials_(broker_credentials(command.key, command.broker_key)) {
     for (std::size_t i = 0; i < command.workers; ++i) {
       Machine machine;
       machine.core = std::make_unique<workers::WorkerCore>(

@@ -30,7 +30,7 @@ Register registration(const Aim& aim, const std::string& worker) {
 class Tenures : public Generator {
  public:
   explicit Tenures(const Aim& aim)
-      : aim_(aim), wires_(aim.workers, aim.connections, read_credentials(aim.key, aim.broker_key)) {}
+      : aim_(aim), wires_(aim.workers, aim.connections, broker_credentials(aim.key, aim.broker_key)) {}
 
   void wait(Nanos until) override {
     until = std::min(until, clock_now() + 100 * millisecond);

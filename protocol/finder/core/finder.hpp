@@ -3,7 +3,8 @@
 // A pure machine (protocol/machine.hpp). It says when a source is to be looked at, is told what was found
 // there, and keeps the list: endpoints that were written down stay, what a file or a name says is replaced by
 // what it says next, and a source that fails keeps what it said before. Looked at anew: a file often, since that
-// is cheap; a name now and then; both whenever somebody needs a broker or lost one.
+// is cheap; a name now and then; a network until somebody has answered, and then before what was answered runs out; all
+// of them whenever somebody needs a broker or lost one.
 
 #pragma once
 
@@ -21,16 +22,25 @@ namespace pointsman::finder {
 // Where a broker may be.
 struct Place {
   std::string endpoint;
-  std::string key;  // its public key, Z85; empty: not said
+  std::string key;       // its public key, Z85; empty: not said
+  std::string broker{};  // who it is, by whatever address; empty: nobody but its endpoint says
 
+  // Whether a connection to the one is a connection to the other.
+  bool same_door(const Place& other) const { return endpoint == other.endpoint && key == other.key; }
+  bool same_broker(const Place& other) const { return !broker.empty() && broker == other.broker; }
   friend bool operator==(const Place&, const Place&) = default;
 };
 
 // ---------------------------------------------------------------------------------------------------
 // Events
 
-// Somebody needs a broker, or lost one.
-struct Wanted {};
+// Somebody needs a broker, or lost the one at an endpoint: if it is known by another address too, that one is its place now.
+struct Wanted {
+  std::string lost{};
+};
+
+// Somebody goes by the list of places. Networks where brokers have answered are asked again for as long as that happens.
+struct Used {};
 
 // What a source says now. With `problem` it could not be asked, or made no sense; `places` is empty then.
 struct Said {
@@ -39,7 +49,15 @@ struct Said {
   std::string problem;
 };
 
-using Event = std::variant<Elapsed, Wanted, Said>;
+// Somebody has answered to a question to all, and says how long that holds. Counts beside what others answered; a broker
+// that answers by several addresses is there once, by the first one that holds.
+struct Found {
+  std::size_t source = 0;
+  Place place;
+  Duration lease{0};
+};
+
+using Event = std::variant<Elapsed, Wanted, Used, Said, Found>;
 
 // ---------------------------------------------------------------------------------------------------
 // Actions
@@ -63,7 +81,7 @@ class Finder {
   Instant deadline() const;
   void check() const;
 
-  // In the order of the sources, no endpoint twice, at most limits::brokers.
+  // In the order of the sources, no endpoint and no broker twice, at most limits::brokers.
   const std::vector<Place>& places() const { return places_; }
   const Sources& sources() const { return sources_; }
 
@@ -73,18 +91,25 @@ class Finder {
  private:
   struct State {
     std::vector<Place> places;
+    std::vector<Instant> until;  // of a network: how long each of them holds; several may be of one broker
     std::string problem;
+    int unheard = 0;         // of a network: looks since the last answer
     Instant due = never;     // the next look
     Instant looked = never;  // the last one; never: none
   };
 
   void look(std::size_t source, Actions& out);
+  void hear(const Found& found);
+  void forget(State& state) const;
+  void want(std::size_t source);
+  static void put_last(State& state, const std::string& lost);
   void gather(Actions& out);
 
   const Sources sources_;
   std::vector<State> states_;
   std::vector<Place> places_;
   Instant now_{};
+  Instant used_{};  // last
 };
 
 }  // namespace pointsman::finder

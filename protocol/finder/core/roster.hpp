@@ -1,4 +1,4 @@
-// Roster: a number for each place, which it keeps for as long as it is listed.
+// Roster: a number for each place, which it keeps for as long as it is listed; a broker also when its address changes.
 //
 // Numbers are below limits::brokers. One that is free goes to whoever comes next, of several the one that has been free
 // for longest; until then its place is still known, for connections that stand.
@@ -24,9 +24,12 @@ class Roster {
     std::vector<std::uint64_t> numbers(places.size(), limits::brokers);
     for (std::size_t i = 0; i < places.size(); ++i) {
       const auto found = std::find_if(seats_.begin(), seats_.end(), [&](const Seat& seat) {
-        return seat.listed != 0 && seat.place == places[i];
+        return seat.listed != 0 && seat.listed != round_ &&
+               (seat.place.same_door(places[i]) || seat.place.same_broker(places[i]));
       });
-      if (found != seats_.end()) numbers[i] = take(*found);
+      if (found == seats_.end()) continue;
+      found->place = places[i];
+      numbers[i] = take(*found);
     }
     for (std::size_t i = 0; i < places.size(); ++i) {
       if (numbers[i] != limits::brokers) continue;

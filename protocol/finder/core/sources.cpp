@@ -11,7 +11,8 @@ namespace pointsman::finder {
 namespace {
 
 constexpr std::string_view remedy =
-    "write tcp://HOST:PORT, ipc://PATH, file:PATH or dns:NAME, with commas between several";
+    "write tcp://HOST:PORT, ipc://PATH, file:PATH, dns:NAME, auto or env:VARIABLE, with commas between "
+    "several";
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blank = " \t\r";
@@ -75,11 +76,37 @@ Parsed parse_source(std::string_view text, std::uint16_t port) {
     if (text.size() == 5) return SourceFault{"file: names no file", "write file:PATH"};
     return Source{.kind = Source::Kind::file, .what = std::string(text.substr(5))};
   }
+  if (text == "auto") return Source{.kind = Source::Kind::network, .what = std::string(default_group)};
+  if (text.starts_with("auto:")) {
+    const std::string_view group = text.substr(5);
+    if (group.empty() || group.size() > limits::name) {
+      return SourceFault{quoted(text) + " names no group of 1 to 64 bytes", "write auto or auto:GROUP"};
+    }
+    return Source{.kind = Source::Kind::network, .what = std::string(group)};
+  }
   return SourceFault{quoted(text) + " is no place to look for a broker", std::string(remedy)};
 }
 
+std::variant<Sources, SourceFault> too_many() {
+  return SourceFault{"more than " + std::to_string(limits::brokers) + " sources", "name fewer"};
+}
+
+// A variable says no other one, so this comes to an end.
+std::variant<Sources, SourceFault> parse_variable(std::string_view text, std::uint16_t port,
+                                                  const Variables& variables) {
+  const std::string name(text.substr(0, limits::endpoint));
+  const char* says = name.empty() ? nullptr : variables(name.c_str());
+  if (says == nullptr || *says == '\0') {
+    return SourceFault{"the environment variable \"" + name + "\" is not set",
+                       "set it to what --broker may say, or leave out env:" + name};
+  }
+  auto parsed = parse_sources(says, port);
+  if (auto* fault = std::get_if<SourceFault>(&parsed)) fault->problem = "in $" + name + ": " + fault->problem;
+  return parsed;
+}
+
 std::variant<Sources, SourceFault> parse(std::string_view text, char between, std::uint16_t port,
-                                         bool in_file) {
+                                         bool in_file, const Variables& variables) {
   Sources sources;
   for (std::size_t line = 1; !text.empty(); ++line) {
     const std::size_t end = text.find(between);
@@ -88,6 +115,13 @@ std::variant<Sources, SourceFault> parse(std::string_view text, char between, st
     // A comment is a whole line: '#' is a character of keys, too.
     part = trimmed(part);
     if (part.empty() || (in_file && part.front() == '#')) continue;
+    if (variables && part.starts_with("env:")) {
+      auto said = parse_variable(part.substr(4), port, variables);
+      if (std::holds_alternative<SourceFault>(said)) return said;
+      for (Source& source : std::get<Sources>(said)) sources.push_back(std::move(source));
+      if (sources.size() > limits::brokers) return too_many();
+      continue;
+    }
     Parsed parsed = parse_source(part, port);
     auto* fault = std::get_if<SourceFault>(&parsed);
     if (fault == nullptr && in_file && std::get<Source>(parsed).kind != Source::Kind::endpoint) {
@@ -99,9 +133,7 @@ std::variant<Sources, SourceFault> parse(std::string_view text, char between, st
       if (in_file) fault->problem = "line " + std::to_string(line) + ": " + fault->problem;
       return std::move(*fault);
     }
-    if (sources.size() == limits::brokers) {
-      return SourceFault{"more than " + std::to_string(limits::brokers) + " sources", "name fewer"};
-    }
+    if (sources.size() == limits::brokers) return too_many();
     sources.push_back(std::get<Source>(std::move(parsed)));
   }
   return sources;
@@ -109,20 +141,22 @@ std::variant<Sources, SourceFault> parse(std::string_view text, char between, st
 
 }  // namespace
 
-std::variant<Sources, SourceFault> parse_sources(std::string_view text, std::uint16_t port) {
-  auto parsed = parse(text, ',', port, false);
+std::variant<Sources, SourceFault> parse_sources(std::string_view text, std::uint16_t port,
+                                                 const Variables& variables) {
+  auto parsed = parse(text, ',', port, false, variables);
   const auto* sources = std::get_if<Sources>(&parsed);
   if (sources != nullptr && sources->empty()) return SourceFault{"no broker is named", std::string(remedy)};
   return parsed;
 }
 
 std::variant<Sources, SourceFault> parse_source_file(std::string_view text) {
-  return parse(text, '\n', 1, true);
+  return parse(text, '\n', 1, true, {});
 }
 
 std::string to_text(const Source& source) {
   switch (source.kind) {
     case Source::Kind::endpoint: return source.key.empty() ? source.what : source.what + " " + source.key;
+    case Source::Kind::network: return "auto:" + source.what;
     case Source::Kind::file: return "file:" + source.what;
     case Source::Kind::name: return "dns:" + source.what + ":" + std::to_string(source.port);
   }

@@ -3,6 +3,8 @@
 //   tcp://10.0.0.1:5570, ipc:///run/clients        brokers themselves; behind a space may stand their public key
 //   file:/etc/pointsman/brokers                    a file with endpoints, one a line; read anew when it changes
 //   dns:brokers.example.org[:PORT]                 every address of a name
+//   auto, auto:GROUP                               whoever answers a question to all on the local networks
+//   env:NAME                                       what an environment variable says, any of the above
 //
 // Any number of these, with commas between them. In a file a line that begins with `#` is a comment.
 // Pure functions, thread safe.
@@ -10,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -21,14 +24,17 @@
 namespace pointsman::finder {
 
 struct Source {
-  enum class Kind : std::uint8_t { endpoint, file, name };
+  enum class Kind : std::uint8_t { endpoint, file, name, network };
   Kind kind = Kind::endpoint;
-  std::string what;        // the endpoint, the path or the host's name
+  std::string what;        // the endpoint, the path, the host's name or the group
   std::uint16_t port = 0;  // of a name
   std::string key;         // of an endpoint: Z85; empty: not said here
 
   friend bool operator==(const Source&, const Source&) = default;
 };
+
+// The group that `auto` means.
+inline constexpr std::string_view default_group = "default";
 
 using Sources = std::vector<Source>;
 
@@ -38,11 +44,15 @@ struct SourceFault {
   std::string remedy;
 };
 
-// `port` is that of names without one.
-std::variant<Sources, SourceFault> parse_sources(std::string_view text, std::uint16_t port);
+// What an environment variable says; null: nothing.
+using Variables = std::function<const char*(const char*)>;
+
+// `port` is that of names without one. Without `variables` env: is no source.
+std::variant<Sources, SourceFault> parse_sources(std::string_view text, std::uint16_t port,
+                                                 const Variables& variables = {});
 std::variant<Sources, SourceFault> parse_source_file(std::string_view text);
 
-// As it was written.
+// As it was written; of a variable what it said.
 std::string to_text(const Source& source);
 
 // The one endpoint, if there is nothing to look for.

@@ -92,6 +92,14 @@ Table limits_table() {
   add("names_of_process", limits::names_of_process, "items");
   add("priority", limits::priority, "-");
   add("brokers", limits::brokers, "items");
+  add("broker_file", limits::broker_file, "bytes");
+  add("addresses", limits::addresses, "items");
+  add("datagram", limits::datagram, "bytes");
+  add("nonce", limits::nonce, "bytes");
+  add("questions", limits::questions, "items");
+  add("answers", limits::answers, "items");
+  add("answers_at_once", limits::answers_at_once, "items");
+  add("interfaces", limits::interfaces, "items");
   add("number", limits::number, "-");
   add("minute_ms", limits::minute_ms, "ms");
   add("day_ms", limits::day_ms, "ms");

@@ -1,6 +1,7 @@
 // Shows how brokers are looked for: what users write, when sources are looked at, and what the looks come to.
 #include <doctest/doctest.h>
 
+#include <map>
 #include <set>
 
 #include "protocol/finder/core/finder.hpp"
@@ -63,6 +64,32 @@ struct Rig {
 };
 
 }  // namespace
+
+TEST_CASE("an environment variable may say all that one may write, but no other variable") {
+  const std::map<std::string, std::string> set{
+      {"BOTH", "tcp://a:1 " + key + ", auto:lab"}, {"EMPTY", ""}, {"LOOP", "env:LOOP"}, {"BAD", "tcp://a"}};
+  const auto variables = [&](const char* name) {
+    const auto found = set.find(name);
+    return found == set.end() ? nullptr : found->second.c_str();
+  };
+  const auto says = [&](const std::string& text) -> std::string {
+    const auto parsed = parse_sources(text, 5570, variables);
+    if (const auto* fault = std::get_if<SourceFault>(&parsed)) return fault->problem;
+    std::string all;
+    for (const Source& source : std::get<Sources>(parsed)) all += to_text(source) + "|";
+    return all;
+  };
+  CHECK(says("dns:b,env:BOTH,ipc://x") == "dns:b:5570|tcp://a:1 " + key + "|auto:lab|ipc://x|");
+  CHECK(says("env:NONE") == "the environment variable \"NONE\" is not set");
+  CHECK(says("env:EMPTY") == "the environment variable \"EMPTY\" is not set");
+  CHECK(says("env:") == "the environment variable \"\" is not set");
+  CHECK(says("env:LOOP").starts_with("in $LOOP: \"env:LOOP\" is no place"));
+  CHECK(says("env:BAD").starts_with("in $BAD: "));
+  // What others say, in files or by the network, leads to nobody's variables.
+  CHECK(fault("env:BOTH") != "");
+  const auto file = parse_source_file("env:BOTH\n");
+  CHECK(std::holds_alternative<SourceFault>(file));
+}
 
 TEST_CASE("sources are a list of all that one may write") {
   CHECK(written("tcp://127.0.0.1:1") == "tcp://127.0.0.1:1|");
@@ -163,4 +190,97 @@ TEST_CASE("a place keeps its number while it is listed, and a free number goes t
   const auto numbers = roster.set(many);
   CHECK(numbers.size() == limits::brokers);
   CHECK(std::set<std::uint64_t>(numbers.begin(), numbers.end()).size() == limits::brokers);
+}
+
+TEST_CASE("a network is asked until somebody answers, and again before that runs out") {
+  Rig rig("auto:lab");
+  CHECK(written("auto,auto:lab") == "auto:default|auto:lab|");
+  CHECK(fault("auto:") != "");
+  CHECK(fault("automatic") != "");
+  CHECK(rig.tell(Elapsed{}) == "look 0 ");
+  CHECK(rig.pass(200ms) == "look 0 ");
+  CHECK(rig.pass(399ms) == "");
+  CHECK(rig.pass(1ms) == "look 0 ");
+  CHECK(rig.tell(Found{0, {"tcp://a:1", ""}, 10s}) == "changed ");
+  CHECK(rig.tell(Found{0, {"tcp://b:1", ""}, 4s}) == "changed ");
+  CHECK(rig.tell(Found{0, {"tcp://b:1", ""}, 4s}) == "");
+  CHECK(rig.places() == "tcp://a:1 tcp://b:1 ");
+  CHECK(rig.pass(1999ms) == "");
+  CHECK(rig.pass(1ms) == "look 0 ");
+  rig.tell(Found{0, {"tcp://a:1", ""}, 10s});
+  // b does not answer any more.
+  CHECK(rig.pass(2s).find("changed") != std::string::npos);
+  CHECK(rig.places() == "tcp://a:1 ");
+  CHECK(rig.tell(Wanted{}) == "");  // it was asked a moment ago
+  CHECK(rig.pass(200ms) == "look 0 ");
+}
+
+TEST_CASE("a network that answers with more brokers than one can know does no harm") {
+  Rig rig("auto");
+  rig.tell(Elapsed{});
+  for (int i = 0; i < 1000; ++i) rig.tell(Found{0, {"tcp://n:" + std::to_string(i + 1), ""}, 10s});
+  CHECK(rig.finder.places().size() == limits::brokers);
+  rig.pass(10s);
+  CHECK(rig.finder.places().empty());
+}
+
+TEST_CASE("a broker that answers by several addresses is there once, by another when one is lost or silent") {
+  Rig rig("auto,tcp://z:1");
+  rig.tell(Elapsed{});
+  CHECK(rig.tell(Found{0, {"tcp://a:1", "", "b 1"}, 10s}) == "changed ");
+  CHECK(rig.tell(Found{0, {"tcp://a:2", "", "b 1"}, 4s}) == "");
+  CHECK(rig.places() == "tcp://a:1 tcp://z:1 ");
+  CHECK(rig.pass(200ms) + rig.tell(Wanted{"tcp://z:1"}) == "look 0 ");
+  CHECK(rig.tell(Wanted{"tcp://a:1"}) == "changed ");
+  CHECK(rig.places() == "tcp://a:2 tcp://z:1 ");
+  rig.pass(4s);
+  CHECK(rig.places() == "tcp://a:1 tcp://z:1 ");
+  // Another one is another one.
+  rig.tell(Found{0, {"tcp://a:3", "", "b 2"}, 10s});
+  CHECK(rig.places() == "tcp://a:1 tcp://a:3 tcp://z:1 ");
+}
+
+TEST_CASE("of one broker only so many addresses are kept") {
+  Rig rig("auto");
+  rig.tell(Elapsed{});
+  for (int i = 1; i <= 6; ++i) rig.tell(Found{0, {"tcp://a:" + std::to_string(i), "", "b 1"}, 10s});
+  for (int i = 1; i <= 4; ++i) rig.tell(Wanted{"tcp://a:" + std::to_string(i)});
+  CHECK(rig.places() == "tcp://a:1 ");
+}
+
+TEST_CASE("a broker keeps its number when it is there by another address") {
+  Roster roster;
+  const Place a1{"tcp://a:1", "", "a 1"}, a2{"tcp://a:2", "", "a 1"}, b{"tcp://b:1", "", "b 1"};
+  CHECK(roster.set({a1, b}) == std::vector<std::uint64_t>{0, 1});
+  CHECK(roster.set({a2, b}) == std::vector<std::uint64_t>{0, 1});
+  CHECK(roster.at(0) == a2);
+  // Started anew, at the address that the other has left.
+  CHECK(roster.set({{"tcp://b:1", "", "b 2"}, {"tcp://b:2", "", "b 1"}}) == std::vector<std::uint64_t>{1, 2});
+}
+
+TEST_CASE("a network is not asked by who needs no broker, and at once by who does again") {
+  Rig rig("auto");
+  rig.tell(Elapsed{});
+  rig.tell(Used{});
+  int looks = 0;
+  for (int second = 0; second < 300; ++second) {
+    if (rig.pass(1s).find("look") == std::string::npos) continue;
+    ++looks;
+    rig.tell(Found{0, {"tcp://a:1", "", "b 1"}, 10s});
+  }
+  CHECK(looks >= 12);
+  CHECK(looks <= 20);
+  CHECK(rig.places() == "");
+  CHECK(rig.tell(Used{}) == "look 0 ");
+  rig.tell(Found{0, {"tcp://a:1", "", "b 1"}, 10s});
+  // While the list is fresh nobody is asked for each use.
+  for (int i = 0; i < 40; ++i) CHECK(rig.pass(100ms) + rig.tell(Used{}) == "");
+}
+
+TEST_CASE("a network where nobody has answered is asked for as long as it takes") {
+  Rig rig("auto");
+  rig.tell(Elapsed{});
+  int looks = 0;
+  for (int second = 0; second < 600; ++second) looks += rig.pass(1s).find("look") != std::string::npos;
+  CHECK(looks >= 100);
 }

@@ -107,12 +107,13 @@ std::string request(const std::string& id, const std::string& rest = "") {
 
 TEST_CASE("status tells what happened outside of messages") {
   Talk talk;
-  Outside outside{.unread = 2, .audit_lost = 3};
+  Outside outside{.unread = 2, .audit_lost = 3, .questions_ignored = 6};
   outside.entries[static_cast<std::size_t>(Entry::wrong_role)] = 4;
   outside.entries[static_cast<std::size_t>(Entry::too_many)] = 5;
   CHECK(talk.step(outside).empty());
   CHECK(talk.counter("unread") == 2);
   CHECK(talk.counter("audit_lost") == 3);
+  CHECK(talk.counter("questions_ignored") == 6);
   CHECK(talk.counter("turned_away_wrong-role") == 4);
   CHECK(talk.counter("turned_away_too-many") == 5);
   CHECK(talk.counter("turned_away_unknown") == 0);

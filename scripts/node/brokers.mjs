@@ -1,0 +1,137 @@
+#!/usr/bin/env node
+// brokers.mjs SOURCES [clients|workers]: finds brokers, a line each: the endpoint, and the public key if one was told.
+// SOURCES are endpoints, file:PATH, dns:NAME[:PORT], auto[:GROUP] and env:VARIABLE, with commas between them, as `pointsman help
+// brokers` has it. With POINTSMAN_REALM (a file that `pointsman keys make --realm` wrote) strangers' answers to `auto` do not
+// count. Nothing but PROTOCOL.md, "Finding brokers".
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
+import { pathToFileURL } from 'node:url'
+import { setTimeout as pass } from 'node:timers/promises'
+import { blake2b } from '@noble/hashes/blake2b'
+
+const ports = { clients: 5570, workers: 5571 }
+const letters = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#'
+const fromZ85 = text => Buffer.concat(text.match(/.{5}/g).map(five => {
+  const four = Buffer.alloc(4)
+  four.writeUInt32BE([...five].reduce((sum, letter) => sum * 85 + letters.indexOf(letter), 0))
+  return four
+}))
+const toZ85 = bytes => Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32BE(4 * i))
+  .map(four => [4, 3, 2, 1, 0].map(power => letters[Math.floor(four / 85 ** power) % 85]).join('')).join('')
+
+const tagOf = (datagram, realm) => realm ? Buffer.from(blake2b(datagram, { dkLen: 32, key: realm })) : Buffer.alloc(0)
+
+const question = (nonce, group, realm) => {
+  const text = Buffer.alloc(realm ? 1024 - 32 : 1024)
+  text.set([...Buffer.from('PMAN'), 1, 1, realm ? 1 : 0, 0, ...nonce, 0, Buffer.byteLength(group), ...Buffer.from(group)])
+  return Buffer.concat([text, tagOf(text, realm)])
+}
+
+// Who answered, and what: the broker, its endpoints, its key. Nothing if it does not count.
+const answer = (datagram, nonces, group, realm) => {
+  const end = datagram.length - (realm ? 32 : 0)
+  const text = datagram.subarray(0, Math.max(end, 0))
+  const head = Buffer.from([...Buffer.from('PMAN'), 1, 2, realm ? 1 : 0, 0])
+  if (text.length < 24 || !text.subarray(0, 8).equals(head) || !timingSafeEqual(tagOf(text, realm), datagram.subarray(end))) return
+  if (!nonces.some(nonce => nonce.equals(text.subarray(8, 24)))) return
+  const texts = []
+  let at = 24
+  for (let i = 0; i < 4; i++) {
+    if (at + 2 > text.length) return
+    const size = text.readUInt16BE(at)
+    texts.push(text.subarray(at + 2, at + 2 + size).toString())
+    at += 2 + size
+  }
+  if (text.length !== at + 48 || texts[0] !== group || !text.readBigUInt64BE(at + 40) || /\p{Cc}|\ufffd/u.test(texts.join(''))) return
+  // Anybody may say a key; a seal says whose it is.
+  const key = text.subarray(at, at + 32)
+  return { identity: `${texts[1]} ${text.readBigUInt64BE(at + 32)}`, clients: texts[2], workers: texts[3],
+    key: realm && key.some(byte => byte) ? toZ85(key) : '' }
+}
+
+// An endpoint that was told, as it can be used here, and the one that was seen if that is another.
+const reachable = (endpoint, name, sender) => {
+  if (!endpoint.startsWith('tcp://')) return endpoint.startsWith('ipc://') && name === 'lo' ? [endpoint] : []
+  if (endpoint.startsWith('tcp://[fe80:')) endpoint = endpoint.replace(']', `%${name}]`)
+  const seen = `tcp://${sender.includes(':') ? `[${sender}]` : sender}${endpoint.slice(endpoint.lastIndexOf(':'))}`
+  return name === 'lo' ? [endpoint] : [...new Set([endpoint, seen])]
+}
+
+// One for each address, and where to send by it.
+const openSockets = async () => {
+  const all = Object.entries(networkInterfaces()).slice(0, 64)
+    .flatMap(([name, addresses]) => addresses.map(({ address, family, scopeid }) => ({ name, address, six: family === 'IPv6', scopeid })))
+  const open = await Promise.all(all.map(async ({ name, address, six, scopeid }) => {
+    const socket = createSocket(six ? 'udp6' : 'udp4')
+    try {
+      socket.bind({ address: six && scopeid ? `${address}%${name}` : address })
+      await once(socket, 'listening')
+      socket.setMulticastInterface(six ? `::%${name}` : address)
+      socket.on('error', () => {})
+      return { socket, name, everybody: six ? `ff12::504d:414e%${name}` : '239.255.80.77' }
+    } catch {
+      socket.close()
+    }
+  }))
+  return open.filter(Boolean)
+}
+
+// Brokers of a group on the local networks: asks three times if nobody answers.
+const askAll = async (group, door) => {
+  const file = process.env.POINTSMAN_REALM
+  const realm = file && fromZ85(readFileSync(file, 'utf8').match(/^realm (\S+)/m)[1])
+  const found = new Map(), nonces = [], askers = await openSockets()
+  for (const { socket, name } of askers) {
+    socket.on('message', (datagram, sender) => {
+      const told = answer(datagram, nonces, group, realm)
+      if (!told || found.has(told.identity) || found.size === 64) return
+      const endpoints = reachable(told[door], name, sender.address)
+      if (endpoints.length) found.set(told.identity, endpoints.map(endpoint => ({ endpoint, key: told.key })))
+    })
+  }
+  for (const patience of [200, 400, 800]) {
+    nonces.push(randomBytes(16))
+    // An interface may carry no such datagrams.
+    for (const { socket, everybody } of askers) socket.send(question(nonces.at(-1), group, realm), 5572, everybody, () => {})
+    await pass(patience)
+    if (found.size) break
+  }
+  for (const { socket } of askers) socket.close()
+  return [...found.values()].flat()
+}
+
+const written = line => ({ endpoint: line.split(' ')[0], key: line.split(' ')[1] ?? '' })
+
+const look = async (source, door) => {
+  const kind = source.split(':', 1)[0], what = source.slice(kind.length + 1)
+  if (kind === 'env') return find(process.env[what] ?? '', door)
+  if (kind === 'auto') return askAll(what || 'default', door)
+  if (kind === 'file') {
+    const lines = existsSync(what) ? readFileSync(what, 'utf8').split('\n').map(line => line.trim()) : []
+    return lines.filter(line => line && line[0] !== '#').map(written)
+  }
+  if (kind === 'dns') {
+    const [name, port = ports[door]] = what.split(':')
+    const addresses = await lookup(name, { all: true }).catch(() => [])
+    return addresses.map(({ address, family }) => written(`tcp://${family === 6 ? `[${address}]` : address}:${port}`))
+  }
+  return [written(source)]
+}
+
+// Endpoints of the brokers that there are now, each with its key or an empty text.
+export const find = async (sources, door = 'clients') => {
+  const found = []
+  for (const source of sources.split(',').map(text => text.trim()).filter(Boolean)) found.push(...await look(source, door))
+  return [...new Map(found.map(place => [place.endpoint, place])).values()].slice(0, 64)
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const [sources, door] = process.argv.slice(2)
+  const places = await find(sources, door)
+  for (const { endpoint, key } of places) console.log(`${endpoint} ${key}`.trim())
+  if (!places.length) console.error(`no broker was found at ${sources}`), process.exit(1)
+}

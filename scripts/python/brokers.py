@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+"""brokers.py SOURCES [clients|workers]: finds brokers, a line each: the endpoint, and the public key if one was told.
+
+SOURCES are endpoints, file:PATH, dns:NAME[:PORT], auto[:GROUP] and env:VARIABLE, with commas between them, as `pointsman help
+brokers` has it. With POINTSMAN_REALM (a file that `pointsman keys make --realm` wrote) strangers' answers to `auto` do not count.
+Nothing but PROTOCOL.md, "Finding brokers".
+"""
+import hashlib, hmac, os, random, select, socket, struct, sys, time
+import zmq.utils.z85
+
+PORTS = {"clients": 5570, "workers": 5571}
+
+
+def tag(datagram, realm):
+    return hashlib.blake2b(datagram, digest_size=32, key=realm).digest() if realm else b""
+
+
+def question(nonce, group, realm):
+    text = b"PMAN" + bytes([1, 1, bool(realm), 0]) + nonce + struct.pack(">H", len(group.encode())) + group.encode()
+    text = text.ljust(1024 - len(tag(b"", realm)), b"\0")
+    return text + tag(text, realm)
+
+
+def answer(datagram, nonce, group, realm):
+    """Who answered, and what: the broker, its endpoints, its key. None if it does not count."""
+    seal = len(tag(b"", realm))
+    text, sealed = datagram[:len(datagram) - seal], datagram[len(datagram) - seal:]
+    if text[:24] != b"PMAN" + bytes([1, 2, bool(realm), 0]) + nonce or not hmac.compare_digest(tag(text, realm), sealed):
+        return None
+    texts, rest = [], text[24:]
+    try:
+        for _ in range(4):
+            size, = struct.unpack_from(">H", rest)
+            texts.append(rest[2:2 + size].decode())
+            rest = rest[2 + size:]
+        key, epoch, lease = struct.unpack(">32sQQ", rest)
+    except (struct.error, UnicodeDecodeError):
+        return None
+    if texts[0] != group or not lease or not "".join(texts).isprintable():
+        return None
+    # Anybody may say a key; a seal says whose it is.
+    known = zmq.utils.z85.encode(key).decode() if realm and any(key) else ""
+    return (texts[1], epoch), {"clients": texts[2], "workers": texts[3]}, known
+
+
+def sockets():
+    """One for each interface, by IPv4 and by IPv6, and where to send by it."""
+    for index, name in socket.if_nameindex()[:64]:
+        for family, group in ((socket.AF_INET, "239.255.80.77"), (socket.AF_INET6, "ff12::504d:414e")):
+            try:
+                asker = socket.socket(family, socket.SOCK_DGRAM)
+                if family == socket.AF_INET:
+                    asker.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack("4s4si", b"", b"", index))
+                    yield asker, name, (group, 5572)
+                else:
+                    asker.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+                    yield asker, name, (group, 5572, 0, index)
+            except OSError:  # a machine without IPv6
+                continue
+
+
+def reachable(endpoint, name, sender):
+    """An endpoint that was told, as it can be used here, and the one that was seen if that is another."""
+    if not endpoint.startswith("tcp://"):
+        return [endpoint] if endpoint.startswith("ipc://") and name == "lo" else []
+    if endpoint.startswith("tcp://[fe80:"):
+        endpoint = endpoint.replace("]", f"%{name}]")
+    seen = f"tcp://[{sender}]" if ":" in sender else f"tcp://{sender}"
+    return [endpoint] if name == "lo" else list(dict.fromkeys([endpoint, seen + endpoint[endpoint.rindex(":"):]]))
+
+
+def ask_all(group, door):
+    """Brokers of a group on the local networks: asks three times if nobody answers."""
+    realm, file = b"", os.environ.get("POINTSMAN_REALM")
+    if file:
+        realm = zmq.utils.z85.decode(next(line.split()[1] for line in open(file) if line.startswith("realm ")))
+    askers, found, nonces = {asker: rest for asker, *rest in sockets()}, {}, []
+    for patience in (0.2, 0.4, 0.8):
+        nonces.append(os.urandom(16))
+        for asker, (name, everybody) in askers.items():
+            try:
+                asker.sendto(question(nonces[-1], group, realm), everybody)
+            except OSError:  # this interface carries no such datagrams
+                continue
+        end = time.monotonic() + patience
+        while len(found) < 64 and (left := end - time.monotonic()) > 0:
+            for asker in select.select(list(askers), [], [], left)[0]:
+                datagram, sender = asker.recvfrom(2048)
+                told = next(filter(None, (answer(datagram, nonce, group, realm) for nonce in nonces)), None)
+                if told and told[0] not in found:
+                    endpoints = reachable(told[1][door], askers[asker][0], sender[0])
+                    if endpoints:
+                        found[told[0]] = [(endpoint, told[2]) for endpoint in endpoints]
+        if found:
+            break
+    for asker in askers:
+        asker.close()
+    return [place for places in found.values() for place in places]
+
+
+def find(sources, door="clients"):
+    """Endpoints of the brokers that there are now, each with its key or an empty text."""
+    places = []
+    for source in filter(None, map(str.strip, sources.split(","))):
+        kind, _, what = source.partition(":")
+        if kind == "env":
+            places += find(os.environ.get(what, ""), door)
+        elif kind == "file":
+            if os.path.exists(what):
+                lines = filter(None, map(str.strip, open(what)))
+                places += [tuple((line + " ").split(" ")[:2]) for line in lines if line[0] != "#"]
+        elif kind == "dns":
+            name, _, port = what.partition(":")
+            try:
+                for family, *_, address in socket.getaddrinfo(name, port or PORTS[door], type=socket.SOCK_STREAM):
+                    host = f"[{address[0]}]" if family == socket.AF_INET6 else address[0]
+                    places.append((f"tcp://{host}:{address[1]}", ""))
+            except socket.gaierror:
+                continue
+        elif kind == "auto":
+            places += ask_all(what or "default", door)
+        else:
+            places.append(tuple((source + " ").split(" ")[:2]))
+    return list(dict.fromkeys(places))[:64]
+
+
+def rotation(sources, door):
+    """One broker after the other without end, looked for anew each time; the last one again while none is found."""
+    turn, last = random.randrange(2**32), None
+    while True:
+        found = find(sources, door)
+        if found:
+            last, turn = found[turn % len(found)], turn + 1
+        if last:
+            yield last
+        else:
+            time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    places = find(*sys.argv[1:3])
+    for place in places:
+        print(*filter(None, place))
+    sys.exit(0 if places else f"no broker was found at {sys.argv[1]}")
