@@ -6,7 +6,7 @@
 
 BUILD is a folder that ninja has built pointsman_sim in. For every bug of planted/bugs.toml a copy of its one source
 is changed, compiled as the source was, and linked before everything else with the objects of pointsman_sim, so that it
-takes the place of the right one. Nothing in the sources knows of this. Then seeds 1 to N (500) run until one fails.
+takes the place of the right one. Nothing in the sources knows of this. Then seeds 1 to N (3000) run until one fails.
 Most of the time goes to reading headers, so those of a folder are compiled once, before the bugs in it.
 
 Prints a table: bug, the seed that found it, the invariant that failed, seconds. Exits with 0 only if every text was
@@ -138,7 +138,7 @@ def main():
     parser.add_argument("build", type=pathlib.Path, nargs="?")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--seeds", type=int, default=500)
+    parser.add_argument("--seeds", type=int, default=3000)
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--table", type=pathlib.Path)
     wish = parser.parse_args()

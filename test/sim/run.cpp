@@ -46,18 +46,11 @@ class Run {
     world_.quiet();
     for (auto& twin : cast_.twins)
       if (twin->up()) twin->crash();
-    const auto healed = world_.now() + profile_.heal;
-    while (world_.now() < healed) {
-      for (Party* party : cast_.everybody())
-        if (!party->up() && !cast_.supervised(*party)) party->start();
-      for (auto& worker : cast_.workers)
-        if (cast_.broker->up()) cast_.broker->order(Drain{.worker = worker->name(), .mode = DrainMode::resume});
-      world_.run(std::min(healed, world_.now() + std::max<Duration>(seconds(2), profile_.heal / 6)));
-    }
+    attended(profile_.heal);
     registered();
     agree();
     for (auto& client : cast_.clients) client->rest();
-    world_.run(world_.now() + profile_.calm);
+    attended(profile_.calm);
     settled();
     prove();
     if (profile_.faultless && cast_.broker->counter("syncs") > 0)
@@ -89,6 +82,18 @@ class Run {
     const double most = profile_.of(Trouble::drift) / 1e6;
     if (most > 0) world_.strike(Trouble::drift);
     return 1 + most * (static_cast<double>(chance_.below(2001)) / 1000 - 1);
+  }
+
+  // Somebody starts what has ended. A worker that was told to stop works until its last session is over, which may be late.
+  void attended(Duration time) {
+    const auto end = world_.now() + time;
+    while (world_.now() < end) {
+      for (Party* party : cast_.everybody())
+        if (!party->up() && !cast_.supervised(*party)) party->start();
+      for (auto& worker : cast_.workers)
+        if (cast_.broker->up()) cast_.broker->order(Drain{.worker = worker->name(), .mode = DrainMode::resume});
+      world_.run(std::min(end, world_.now() + std::max<Duration>(seconds(2), profile_.heal / 6)));
+    }
   }
 
   // One that had been told to leave may have just come back.
