@@ -96,6 +96,10 @@ void check_free(const std::string& endpoint) {
 
 }  // namespace
 
+bool stays_here(std::string_view endpoint) {
+  return !endpoint.starts_with(tcp) || is_loopback(endpoint.substr(tcp.size(), endpoint.rfind(':') - tcp.size()));
+}
+
 std::string bindable(const std::string& endpoint, bool insecure) {
   check_scheme(endpoint);
   if (endpoint.starts_with(ipc)) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace pointsman {
@@ -14,6 +15,9 @@ namespace pointsman {
 // The endpoint to bind, with `localhost` replaced by its number. Refuses schemes other than tcp and ipc, tcp
 // that is reachable from other machines unless `insecure`, and an ipc path that is in use or no socket.
 std::string bindable(const std::string& endpoint, bool insecure);
+
+// Whether only this machine can reach it: anything but tcp, and tcp on a loopback address. Throws nothing.
+bool stays_here(std::string_view endpoint);
 
 // The endpoint to connect to.
 std::string connectable(const std::string& endpoint);

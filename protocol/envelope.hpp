@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,5 +25,18 @@ std::string pack_envelope(std::span<const Frame> frames);
 
 // The frames again, as views of `packed`, which pack_envelope() made.
 std::vector<std::string_view> unpack_envelope(std::string_view packed);
+
+// One party on the way of a message: to whom there its answer goes.
+struct Hop {
+  std::uint64_t peer = 0;
+  std::string envelope;  // packed; as it came
+};
+
+// The packed envelope of a message that is passed on: its hop in front. None if that is more than
+// limits::envelope_bytes.
+std::optional<std::string> add_hop(const Hop& hop);
+
+// The hop that add_hop() put in front of a packed envelope; none if it did not.
+std::optional<Hop> take_hop(std::string_view packed);
 
 }  // namespace pointsman

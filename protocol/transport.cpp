@@ -187,6 +187,7 @@ class Line {
   Line(Context& context, bool listener, Door door, std::uint64_t number, const TransportLimits& limits,
        const GateRule& rule, std::function<void()> ring)
       : listener_(listener),
+        enveloped_(listener),
         door_(door),
         number_(number),
         limits_(limits),
@@ -264,6 +265,7 @@ class Line {
   bool lost() { return std::exchange(lost_, false); }
   int monitor_descriptor() const { return monitor_ ? monitor_.get(zmq::sockopt::fd) : -1; }
 
+  void keep_envelopes() { enveloped_ = true; }
   void owns(const std::string& endpoint) { path_ = OwnedPath(endpoint); }
   int descriptor() const { return socket_.get(zmq::sockopt::fd); }
   Door door() const { return door_; }
@@ -291,6 +293,7 @@ class Line {
   Outcome push(zmq::message_t&& frame, bool more);
 
   const bool listener_;
+  bool enveloped_;  // messages have envelopes
   const Door door_;
   const std::uint64_t number_;
   const TransportLimits limits_;
@@ -418,8 +421,8 @@ void Line::finish(Incoming& message) const {
   auto* received = std::get_if<Received>(&message);
   (received != nullptr ? received->key : std::get<Garbled>(message).key) = key_;
   Address& from = received != nullptr ? received->from : std::get<Garbled>(message).from;
-  // An envelope is only for listeners to keep: a connection has one peer, which knows the way.
-  if (!listener_) from.envelope.clear();
+  // Most connections have one peer, which knows the way.
+  if (!enveloped_) from.envelope.clear();
   if (received != nullptr && (from.peer & stranger) != 0) {
     message = Garbled{std::move(from),
                       {.code = Code::bad_message,
@@ -458,18 +461,21 @@ bool Line::routing_id_of(std::uint64_t peer, std::string& out) const {
 // has forgotten the frames before and drops those behind, but only if it gets them.
 Outcome Line::transmit(std::uint64_t peer, std::string_view envelope, std::string_view body,
                        const Payload& payload) {
+  std::vector<std::string_view> around;
+  if (enveloped_) around = unpack_envelope(envelope);
+  std::size_t next = 0;
   std::string_view head;
   if (listener_) {
     if (!routing_id_of(peer, routing_id_)) return Outcome::gone;
     head = routing_id_;
+  } else if (!around.empty()) {
+    head = around[next++];
   }
   const Outcome first = push({head.data(), head.size()}, true);
   if (first != Outcome::sent) return first;
 
   bool whole = true;
-  if (listener_) {
-    for (const std::string_view frame : unpack_envelope(envelope)) push({frame.data(), frame.size()}, true);
-  }
+  for (; next < around.size(); ++next) push({around[next].data(), around[next].size()}, true);
   whole &= push({body.data(), body.size()}, !payload.empty()) == Outcome::sent;
   for (std::size_t i = 0; i < payload.size(); ++i) {
     whole &= push(lend(payload[i]), i + 1 < payload.size()) == Outcome::sent;
@@ -701,9 +707,10 @@ void Transport::turn_newcomers_away() {
 void Transport::on_newcomers(std::function<void()> told) { inside_->on_newcomers = std::move(told); }
 
 std::uint64_t Transport::connect(Door door, const std::string& endpoint, const TransportLimits& limits,
-                                 const Credentials& credentials) {
+                                 const Credentials& credentials, bool enveloped) {
   const std::string wanted = connectable(endpoint);
   const auto line = inside_->open(false, door, ++inside_->connections, limits, {});
+  if (enveloped) line->keep_envelopes();
   try {
     line->secure(credentials);
     if (door == Door::broker) line->monitor(*inside_->context);

@@ -82,9 +82,10 @@ class Transport {
 
   // Connects a DEALER and returns its peer number, for Address::peer. Never blocks; what is sent before the
   // connection stands waits in the outbox. Throws for what can never be connected to: where the endpoint came
-  // from a peer, catch that.
+  // from a peer, catch that. With `enveloped` messages have return envelopes on this connection, too, for they are
+  // those of others: what is sent takes Address::envelope with it, and its answer brings it back.
   std::uint64_t connect(Door door, const std::string& endpoint, const TransportLimits& limits,
-                        const Credentials& credentials = {});
+                        const Credentials& credentials = {}, bool enveloped = false);
 
   // Closes one connection made by connect(). What was sent before has 100 ms to leave; what waited in the
   // outbox is dropped.

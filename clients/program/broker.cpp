@@ -7,14 +7,10 @@
 #include "clients/program/commands.hpp"
 #include "clients/program/json_text.hpp"
 #include "clients/program/table.hpp"
+#include "protocol/endpoint.hpp"
 
 namespace pointsman::program {
 namespace {
-
-bool loopback(std::string_view endpoint) {
-  return !endpoint.starts_with("tcp://") || endpoint.starts_with("tcp://127.") ||
-         endpoint.starts_with("tcp://localhost:") || endpoint.starts_with("tcp://[::1]:");
-}
 
 // Every limit, and what all of them allow.
 int show_bounds(const broker::ShellOptions& options, const Context& context) {
@@ -61,7 +57,7 @@ int broker_command(const BrokerCommand& command, const Context& context) {
                     context.json);
   }
   for (const std::string& endpoint : {options.clients, options.workers}) {
-    if (!options.key.empty() || loopback(endpoint)) continue;
+    if (!options.key.empty() || stays_here(endpoint)) continue;
     if (!options.insecure) {
       return complain(usage(endpoint + " can be reached from other machines, and nothing is encrypted",
                             "encrypt with --key and --allowed (see `pointsman keys --help`), bind a loopback address or "

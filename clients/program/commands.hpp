@@ -26,6 +26,12 @@ int broker_command(const BrokerCommand& command, const Context& context);
 // `broker` is filled in from the settings.
 int worker_command(workers::SidecarOptions options, const Context& context);
 
+struct RelayCommand {
+  std::string listen;
+  bool quiet = false;
+};
+int relay_command(const RelayCommand& command, const Context& context);
+
 struct CallCommand {
   std::string service;
   std::vector<std::string> requests;  // TEXT, `-` or @FILE each; none: one empty request

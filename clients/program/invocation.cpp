@@ -10,15 +10,16 @@ namespace pointsman::program {
 
 int perform(Invocation invocation) {
   const bool party = invocation.name == "broker" || invocation.name == "worker";
+  const bool worker = invocation.name == "worker" || invocation.name == "relay";
   auto& flags = invocation.flags;
   if (!invocation.broker.empty()) {
     if (invocation.name == "broker") {
       return complain(usage("--broker is where others find a broker", "a broker binds --clients and --workers"),
                       invocation.json);
     }
-    flags.push_back({invocation.name == "worker" ? "worker.broker" : "client.broker", "--broker", invocation.broker});
+    flags.push_back({worker ? "worker.broker" : "client.broker", "--broker", invocation.broker});
   }
-  const std::string section = invocation.name == "broker" || invocation.name == "worker" ? invocation.name : "client";
+  const std::string section = invocation.name == "broker" ? "broker" : worker ? "worker" : "client";
   if (!invocation.key.empty()) flags.push_back({section + ".key", "--key", invocation.key});
   if (!invocation.broker_key.empty()) {
     if (section == "broker") {

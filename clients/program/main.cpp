@@ -95,6 +95,7 @@ class CommandLine {
     app_.formatter(std::make_shared<Formatter>());
     define_broker();
     define_worker();
+    define_relay();
     define_call();
     define_run();
     define_inspection();
@@ -150,7 +151,7 @@ class CommandLine {
   // Every command knows these, so that they may stand anywhere.
   void common(CLI::App& app) {
     app.add_option("--broker", invocation_.broker,
-                   "The broker: its clients' listener, for `worker` its workers'; or several, see `pointsman "
+                   "The broker: its clients' listener, for `worker` and `relay` its workers'; or several, see `pointsman "
                    "help brokers`")
         ->type_name("ENDPOINT")
         ->group("Common options");
@@ -252,6 +253,17 @@ class CommandLine {
         ->default_str("16M");
     duration(sub, "--grace", worker_.grace, "Between SIGTERM and SIGKILL for the command");
     sub.add_flag("--quiet", worker_.quiet, "Say nothing");
+  }
+
+  void define_relay() {
+    auto& sub = command("relay", "Give the workers of a machine one connection to the broker",
+                        "  pointsman relay --listen ipc:///run/pointsman/workers --broker tcp://10.0.0.1:5571\n"
+                        "  pointsman worker --broker ipc:///run/pointsman/workers --service zip -- gzip -c",
+                        [this](const Context& context) { return relay_command(relay_, context); });
+    sub.add_option("--listen", relay_.listen, "Where workers come: ipc, or tcp on a loopback address")
+        ->type_name("ENDPOINT")
+        ->required();
+    sub.add_flag("--quiet", relay_.quiet, "Say nothing");
   }
 
   void define_call() {
@@ -714,6 +726,7 @@ class CommandLine {
   bool helps_ = false;
 
   BrokerCommand broker_options_;
+  RelayCommand relay_;
   workers::SidecarOptions worker_;
   std::uint64_t weight_ = 1;
   std::vector<std::size_t> unweighted_;  // services whose weight is --weight
