@@ -15,14 +15,35 @@ constexpr std::uint64_t node = 64;    // what a container keeps beside a record,
 constexpr std::uint64_t text = 32;    // what a text keeps beside its bytes
 
 // The largest answer: a page of a listing ends with the row that passes page_bytes, and that has at most so much.
-constexpr std::uint64_t row_bytes = 8 * kib;
+constexpr std::uint64_t row_bytes = 16 * kib;
 
 constexpr std::uint64_t texts(std::uint64_t count) { return count * (limits::name + text); }
+
+// What the rows of a line that is empty keep for the next requests, and their sums.
+constexpr std::uint64_t line_bytes = (limits::priority + 1) * Row::places_kept * (sizeof(void*) + 1);
+
+std::uint64_t attribute_bytes() {
+  return 2 * limits::attributes_bytes + limits::attributes * (sizeof(Attribute) + text);
+}
+
+std::uint64_t condition_bytes() { return 3 * limits::condition + 2 * limits::condition_terms * 3 * node; }
+
+// What a worker says of itself, and a class of its own in each of its services.
+std::uint64_t profile_bytes() {
+  return attribute_bytes() + limits::attributes_bytes + condition_bytes() + limits::services * (sizeof(Class) + 3 * node);
+}
 
 std::uint64_t worker_bytes() {
   const std::uint64_t seat = sizeof(Seat) + 2 * node;
   return sizeof(Worker) + 6 * node + texts(2) + limits::endpoint + limits::key + limits::key_bytes + limits::envelope_bytes +
-         limits::services * seat;
+         limits::services * seat + profile_bytes();
+}
+
+// A demand has its texts four times as they were written, once as they are read; and the classes that meet it.
+std::uint64_t demand_bytes(const Options& core) {
+  const std::uint64_t liked = sizeof(Demand::Liked) + limits::wishes * sizeof(double) + text;
+  return sizeof(Demand) + line_bytes + 12 * node + 6 * (2 * limits::condition + limits::attributes_bytes) +
+         2 * limits::wishes * condition_bytes() + attribute_bytes() + core.classes_max * (liked + 1);
 }
 
 std::uint64_t request_bytes() {
@@ -33,10 +54,10 @@ std::uint64_t request_bytes() {
 std::uint64_t records_of(const ShellOptions& options) {
   const Options& core = options.core;
   const std::uint64_t session = sizeof(Session) + 4 * node + texts(2);
-  const std::uint64_t service = sizeof(Service) + 6 * node + texts(2);
+  const std::uint64_t service = sizeof(Service) + line_bytes + 6 * node + texts(2);
   const std::uint64_t watcher = 256 + limits::envelope_bytes + texts(1);
   const std::uint64_t key = sizeof(Principal) + 2 * sizeof(Allowance) + 6 * node + texts(4);
-  return core.workers_max * worker_bytes() + core.services_max * service + core.sessions_max * session +
+  return core.workers_max * worker_bytes() + core.services_max * service + core.sessions_max * session + core.demands_max * demand_bytes(core) +
          (core.sessions_max + core.waiting_max + core.remembered_max) * request_bytes() + core.watchers_max * watcher +
          core.remembered_max * (4 * node + texts(1)) +
          (options.allowed.empty() ? 0 : limits::allowed_keys * key);
@@ -85,6 +106,11 @@ std::vector<Bound> bounds_of(const ShellOptions& options) {
        "`refused queue-full`"},
       {"remembered_max", false, core.remembered_max, "requests", "ended ones whose ids are known, and as many sessions released while no worker held them",
        "the oldest are forgotten; repeating one asks anew"},
+      {"classes_max", false, core.classes_max, "classes", "of workers of one service that differ in attributes or `accepts`",
+       "`refused limit-reached`"},
+      {"demands_max", false, core.demands_max, "demands",
+       "of requests that differ in condition, preference or attributes, over all services",
+       "the one used longest ago is forgotten; `refused limit-reached` if requests wait by all"},
       {"watchers_max", false, core.watchers_max, "connections", "that watch", "`refused limit-reached`"},
       {"watchers_per_key", false, core.watchers_per_key, "connections", "that watch, of a key that is no admin's",
        "`refused over-quota`"},

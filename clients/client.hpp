@@ -46,6 +46,7 @@ struct ClientOptions {
   std::string broker;  // the clients' listener, or where to look for several (`pointsman help brokers`); empty:
                        // $POINTSMAN_BROKER, else the default
   std::string name;    // shown in listings; empty: made from host, process and chance
+  Attributes attributes;  // what it says of itself, for the conditions of workers
   std::string key;         // file of this client's key pair; empty: $POINTSMAN_KEY, else no encryption
   std::string broker_key;  // the broker's public key, or a file that has it; empty: $POINTSMAN_BROKER_KEY
   std::string realm;  // file of the key by which answers to `auto` are known; empty: $POINTSMAN_REALM
@@ -69,6 +70,8 @@ struct AcquireOptions {  // times are cut to a day
                        // client makes no link, only renews and releases, through the broker. So it is anyway
                        // with workers that serve clients in their own way (direct=own)
   std::vector<std::string> exclude;           // workers that are not wanted
+  std::string when;    // a condition on the worker's attributes: gpu == h200 and mem >= 64G; empty: any worker
+  std::string prefer;  // which of those that match is liked best: region == eu; +mem
   std::function<void(const Queued&)> queued;  // position in the queue, as it changes
 };
 

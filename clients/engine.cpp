@@ -39,6 +39,7 @@ std::string choose_name(const std::string& wanted) {
 ClientSettings settings_of(const ClientOptions& options, std::string name) {
   ClientSettings settings;
   settings.name = std::move(name);
+  settings.attributes = options.attributes;
   settings.seed = random_number();
   settings.patience = std::max(options.patience, std::chrono::milliseconds(1));
   settings.pulse = std::max(options.pulse, std::chrono::milliseconds(1));

@@ -120,6 +120,8 @@ void Session::Inside::acquire(const std::string& service, const AcquireOptions& 
   event.absent = options.absent;
   event.term = options.term;
   event.exclude = options.exclude;
+  event.when = options.when;
+  event.prefer = options.prefer;
   event.reassign = options.reassign;
   event.apart = options.apart;
 

@@ -20,7 +20,7 @@ install(TARGETS pointsman RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 # Includes are relative to the root, in the installed tree as in ours.
 foreach(header clients/client.hpp workers/worker.hpp
     protocol/messages.hpp protocol/words.hpp protocol/handoff.hpp protocol/inspection.hpp protocol/supervision.hpp protocol/tenure.hpp
-    protocol/direct_link.hpp protocol/fields.hpp protocol/frame.hpp protocol/bytes.hpp protocol/limits.hpp)
+    protocol/attributes.hpp protocol/direct_link.hpp protocol/fields.hpp protocol/frame.hpp protocol/bytes.hpp protocol/limits.hpp)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pointsman/${folder})
 endforeach()

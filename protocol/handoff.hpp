@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/attributes.hpp"
 #include "protocol/bytes.hpp"
 #include "protocol/fields.hpp"
 #include "protocol/limits.hpp"
@@ -34,6 +35,9 @@ struct Request {
   std::uint64_t failed = 0;  // the session that failed and that this request is to replace
   std::vector<std::string> exclude;
   bool updates = false;
+  std::string when;       // a condition on the worker's attributes; empty: any worker
+  std::string prefer;     // a preference among those that match
+  Attributes attributes;  // the client's, for the conditions of workers
 
   static constexpr auto fields() {
     return listed(need("id", &Request::id, 1, limits::name),
@@ -45,7 +49,10 @@ struct Request {
                   may("term_ms", &Request::term_ms, 0, limits::day_ms),
                   may("failed", &Request::failed, 0, limits::number),
                   may("exclude", &Request::exclude, 0, limits::exclude),
-                  flag("updates", &Request::updates));
+                  flag("updates", &Request::updates),
+                  may("when", &Request::when, 0, limits::condition),
+                  may("prefer", &Request::prefer, 0, limits::condition),
+                  may("attributes", &Request::attributes, 0, limits::attributes));
   }
   friend bool operator==(const Request&, const Request&) = default;
 };

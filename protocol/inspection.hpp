@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/attributes.hpp"
 #include "protocol/fields.hpp"
 #include "protocol/limits.hpp"
 #include "protocol/words.hpp"
@@ -167,7 +168,9 @@ struct WorkerRow {
   Milliseconds busy_ms{0};  // total time of its sessions that are over
   std::uint64_t lease = 0;
   std::uint64_t tickets_refused = 0;  // since its start
-  std::string by;           // name of the key that it registered with
+  std::string by;                     // name of the key that it registered with
+  Attributes attributes;
+  std::string accepts;  // its condition on clients
 
   static constexpr auto fields() {
     constexpr auto any = limits::number;
@@ -185,7 +188,9 @@ struct WorkerRow {
                   may("busy_ms", &WorkerRow::busy_ms, 0, any),
                   may("lease", &WorkerRow::lease, 0, any),
                   may("tickets_refused", &WorkerRow::tickets_refused, 0, any),
-                  may("by", &WorkerRow::by, 0, limits::name));
+                  may("by", &WorkerRow::by, 0, limits::name),
+                  may("attributes", &WorkerRow::attributes, 0, limits::attributes),
+                  may("accepts", &WorkerRow::accepts, 0, limits::condition));
   }
   friend bool operator==(const WorkerRow&, const WorkerRow&) = default;
 };
@@ -220,6 +225,7 @@ struct WaitingRow {
   std::uint64_t position = 0;
   Milliseconds waited_ms{0};
   Milliseconds left_ms{0};  // until it times out
+  std::string when;         // its condition
   std::string by;           // name of its client's key
 
   static constexpr auto fields() {
@@ -230,6 +236,7 @@ struct WaitingRow {
                   may("position", &WaitingRow::position, 0, limits::number),
                   may("waited_ms", &WaitingRow::waited_ms, 0, limits::number),
                   may("left_ms", &WaitingRow::left_ms, 0, limits::number),
+                  may("when", &WaitingRow::when, 0, limits::condition),
                   may("by", &WaitingRow::by, 0, limits::name));
   }
   friend bool operator==(const WaitingRow&, const WaitingRow&) = default;

@@ -85,6 +85,8 @@ class Writer {
   }
   void number(std::uint64_t value) { out_ += std::to_string(value); }
   void flag(bool value) { out_ += value ? "true" : "false"; }
+  void real(double value) { out_ += plain_number(value); }
+  void either(std::string_view text) { word(text); }
   void duration(Milliseconds value) { out_ += std::to_string(value.count()); }
 
  private:

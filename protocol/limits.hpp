@@ -18,6 +18,9 @@ inline constexpr std::size_t detail = 8192;   // the end of a failed program's s
 inline constexpr std::size_t ticket = 512;    // a sealed ticket
 inline constexpr std::size_t key = 64;        // keys, binary or Z85
 inline constexpr std::size_t key_bytes = 32;  // a public key, binary
+inline constexpr std::size_t attribute_text = 256;     // a text in an attribute
+inline constexpr std::size_t attributes_bytes = 4096;  // names and texts of all attributes of one party
+inline constexpr std::size_t condition = 1024;         // a condition or a preference
 
 // Counts.
 inline constexpr std::size_t payload_frames = 64;
@@ -33,6 +36,11 @@ inline constexpr std::size_t rows = 1000;      // rows in one listing
 inline constexpr std::size_t processes = 512;      // of one supervisor, while some are replaced, too
 inline constexpr std::size_t names_of_process = 16; // worker names of one supervised process
 inline constexpr std::size_t priority = 9;     // priorities run from 0 to this
+inline constexpr std::size_t attributes = 32;       // attributes of one party
+inline constexpr std::size_t attribute_set = 32;    // texts in one attribute's set
+inline constexpr std::size_t condition_terms = 64;  // clauses of one condition, and values of its sets
+inline constexpr std::size_t condition_depth = 16;  // parentheses and nots inside each other
+inline constexpr std::size_t wishes = 8;            // of one preference
 
 // Numbers and times. Numbers stay below 2^53 so that every language reads them exactly.
 inline constexpr std::uint64_t number = (1ULL << 53) - 1;

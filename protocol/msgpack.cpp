@@ -2,6 +2,7 @@
 // a size that is claimed but not sent costs nothing.
 #include <msgpack.hpp>
 
+#include <cmath>
 #include <cstring>
 
 #include "protocol/bodies.hpp"
@@ -108,6 +109,11 @@ class Writer {
   }
   void number(std::uint64_t value) { packer_.pack_uint64(value); }
   void flag(bool value) { value ? packer_.pack_true() : packer_.pack_false(); }
+  void real(double value) {
+    const bool whole = std::trunc(value) == value;  // as other languages have it
+    whole ? packer_.pack_int64(static_cast<std::int64_t>(value)) : packer_.pack_double(value);
+  }
+  void either(std::string_view text) { word(text); }
   void duration(Milliseconds value) { packer_.pack_int64(value.count()); }
 
  private:

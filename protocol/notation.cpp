@@ -52,6 +52,8 @@ class Writer {
   void word(std::string_view word) { line_ += word; }
   void number(std::uint64_t value) { line_ += std::to_string(value); }
   void flag(bool value) { line_ += value ? "true" : "false"; }
+  void real(double value) { line_ += plain_number(value); }
+  void either(std::string_view text) { line_ += number_in(text) ? quoted(text) : shown(text); }
   void duration(Milliseconds value) { line_ += value == forever ? "forever" : std::to_string(value.count()); }
 
   std::string take() { return std::move(line_); }

@@ -259,6 +259,55 @@ class Reader {
     return true;
   }
 
+  // A map of any names; the bounds are of their number.
+  bool value(std::size_t at, const Bounds& bounds, Attributes& out) {
+    const Node& node = tree_[at];
+    if (node.kind != Kind::map || !within(node.children / 2, bounds)) {
+      return wrong("a map of " + range(bounds) + " attributes", at);
+    }
+    out = {};
+    const std::size_t end = at + node.span;
+    for (std::size_t key = at + 1; key < end;) {
+      const std::size_t item = key + tree_[key].span;
+      const bool named = tree_[key].kind == Kind::text || tree_[key].kind == Kind::bare;
+      if (!named) return wrong("names of attributes", key);
+      auto read = attribute_at(item);
+      if (!read) {
+        wrong("a number, a text or a list of texts", item);
+        return inside(fit(tree_[key].text, 40));
+      }
+      if (const std::string problem = out.add(std::string(tree_[key].text), std::move(*read));
+          !problem.empty()) {
+        what_ = ": " + problem;
+        return false;
+      }
+      key = item + tree_[item].span;
+    }
+    return true;
+  }
+
+  std::optional<Attribute> attribute_at(std::size_t at) const {
+    const Node& node = tree_[at];
+    switch (node.kind) {
+      case Kind::text: return Attribute(std::string(node.text));
+      case Kind::integer: return Attribute((node.negative ? -1 : 1) * static_cast<double>(node.magnitude));
+      case Kind::real: return Attribute(node.real);
+      case Kind::bare: {
+        const auto number = number_in(node.text);
+        return number ? Attribute(*number) : Attribute(std::string(node.text));
+      }
+      case Kind::list: {
+        std::vector<std::string> texts;
+        for (std::size_t item = at + 1; item < at + node.span; ++item) {
+          if (tree_[item].kind != Kind::text && tree_[item].kind != Kind::bare) return std::nullopt;
+          texts.emplace_back(tree_[item].text);
+        }
+        return Attribute(std::move(texts));
+      }
+      default: return std::nullopt;
+    }
+  }
+
   template <class Row>
   requires requires { Row::fields(); }
   bool value(std::size_t at, const Bounds&, Row& out) { return map(at, out); }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/attributes.hpp"
 #include "protocol/bytes.hpp"
 #include "protocol/fields.hpp"
 #include "protocol/limits.hpp"
@@ -66,6 +67,8 @@ struct Register {
   Milliseconds busy_ms{0};
   std::vector<Held> sessions;
   std::uint64_t attempt = 0;  // counts the registrations of this instance; 0: not counted
+  Attributes attributes;  // for the conditions of requests
+  std::string accepts;    // a condition on the client's attributes; empty: any client
 
   static constexpr auto fields() {
     return listed(need("worker", &Register::worker, 1, limits::name),
@@ -79,7 +82,9 @@ struct Register {
                   may("completed", &Register::completed, 0, limits::number),
                   may("busy_ms", &Register::busy_ms, 0, limits::number),
                   may("sessions", &Register::sessions, 0, limits::slots),
-                  may("attempt", &Register::attempt, 0, limits::number));
+                  may("attempt", &Register::attempt, 0, limits::number),
+                  may("attributes", &Register::attributes, 0, limits::attributes),
+                  may("accepts", &Register::accepts, 0, limits::condition));
   }
   friend bool operator==(const Register&, const Register&) = default;
 };

@@ -55,6 +55,8 @@ enum class Code : std::uint8_t {
   over_quota,      // of this key
   too_fast,        // more messages of this key than it may send
   overloaded,      // the receiver is short of memory
+  bad_condition,   // a condition or preference that is none, or can never be true
+  no_match,        // no worker of the service matches, and the request does not say to wait for one
   unreachable,     // made up by a client: nobody answers there
   count_
 };
@@ -68,7 +70,7 @@ struct Words<Code> {
       "foreign-ticket",  "old-ticket",     "stolen-ticket",   "expired-ticket",  "used-ticket",
       "busy",            "draining",       "not-yours",       "limit-reached",   "failed",
       "shutting-down",   "unknown-key",    "not-allowed",     "over-quota",      "too-fast",
-      "overloaded",      "unreachable"};
+      "overloaded",      "bad-condition",  "no-match",        "unreachable"};
 };
 
 enum class Policy : std::uint8_t {

@@ -3,7 +3,8 @@
 // no UTF-8 are replaced.
 //
 // A writer has: message(op, fields) key(k) map(fields) end_map() list(items) item() end_list() end_message()
-//               text(s) bytes(s) word(s) number(n) flag(b) duration(ms)
+//               text(s) bytes(s) word(s) number(n) flag(b) duration(ms) real(d)
+//               either(s): a text where a number could stand, too
 
 #pragma once
 
@@ -28,6 +29,20 @@ struct ListOf : std::false_type {};
 template <class T>
 struct ListOf<std::vector<T>> : std::true_type {};
 
+// Attributes are within their bounds, or Attributes had not taken them.
+template <class Writer>
+void write_attribute(Writer& writer, const Attribute& value) {
+  if (const auto* number = std::get_if<double>(&value)) return writer.real(*number);
+  if (const auto* text = std::get_if<std::string>(&value)) return writer.either(*text);
+  const auto& set = std::get<std::vector<std::string>>(value);
+  writer.list(set.size());
+  for (const std::string& text : set) {
+    writer.item();
+    writer.text(text);
+  }
+  writer.end_list();
+}
+
 // `max` is the bound of a text, and of each text in a list.
 template <class Writer, class Value>
 void write_value(Writer& writer, const Value& value, std::size_t max) {
@@ -43,6 +58,13 @@ void write_value(Writer& writer, const Value& value, std::size_t max) {
     writer.duration(value);
   } else if constexpr (std::is_enum_v<Value>) {
     writer.word(word(value));
+  } else if constexpr (std::is_same_v<Value, Attributes>) {
+    writer.map(value.size());
+    for (const auto& [name, attribute] : value.list()) {
+      writer.key(name);
+      write_attribute(writer, attribute);
+    }
+    writer.end_map();
   } else if constexpr (ListOf<Value>::value) {
     writer.list(value.size());
     for (const auto& item : value) {

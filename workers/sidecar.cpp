@@ -168,6 +168,8 @@ void Sidecar::make_driver(const std::string& endpoint) {
                                  .direct = options_.way == Way::server ? Direct::own : Direct::pointsman,
                                  .lease = options_.lease,
                                  .key = craft_ ? key_text(credentials_) : std::string(),
+                                 .attributes = options_.attributes,
+                                 .accepts = options_.accepts,
                                  .seed = random_number(),
                                  .patience = options_.patience},
                   workers_listener(options_.broker), std::move(handlers), options_.trace, credentials_);

@@ -35,6 +35,8 @@ struct SidecarOptions {
   std::string key;                     // file of the worker's key pair; empty: $POINTSMAN_KEY, else no encryption
   std::string broker_key;              // the broker's public key, or a file that has it
   std::string realm;                   // file of the key by which answers to `auto` are known
+  Attributes attributes;               // for the conditions of requests
+  std::string accepts;                 // a condition on the client's attributes; empty: any
   Milliseconds lease{0};
   Milliseconds time_limit{0};          // each, filter: of one call; 0: the client's
   std::size_t output_bytes = 16 * 1024 * 1024;  // each, filter: of one answer

@@ -99,6 +99,8 @@ workers::WorkerSettings Worker::Inside::settings(const Credentials& credentials)
           .endpoint = endpoint,
           .lease = options.lease,
           .key = workers::key_text(credentials),
+          .attributes = options.attributes,
+          .accepts = options.accepts,
           .seed = random_number(),
           .patience = options.patience,
           .calls_max = options.calls_max};

@@ -40,6 +40,8 @@ struct WorkerOptions {
   std::string key;                  // file of this worker's key pair; empty: $POINTSMAN_KEY, else no encryption
   std::string broker_key;           // the broker's public key, or a file that has it; empty: $POINTSMAN_BROKER_KEY
   std::string realm;  // file of the key by which answers to `auto` are known; empty: $POINTSMAN_REALM
+  Attributes attributes;            // what it says of itself, for requests with conditions
+  std::string accepts;              // a condition on the client's attributes: tenant in {a, b}; empty: any client
   Milliseconds lease{0};            // 0: the broker's default; `forever`
   Milliseconds patience{10000};     // for the first registration; 0: for ever
   std::size_t calls_max = 64;       // calls of one session that wait behind the running one

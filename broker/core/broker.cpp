@@ -24,7 +24,10 @@ Refused about(const M& message) {
 }  // namespace
 
 Broker::Broker(Options options)
-    : options_(std::move(options)), last_id_(options_.epoch), chance_(options_.seed) {
+    : options_(std::move(options)),
+      last_id_(options_.epoch),
+      chance_(options_.seed),
+      demands_(options_.demands_max) {
   MUST(options_.master.data.size() == 32);
   for (const auto& [name, settings] : options_.services) {
     auto service = std::make_unique<Service>(name, settings, chance_.next());
@@ -82,8 +85,13 @@ Instant Broker::deadline() const {
 // What has run out by now goes first: whatever the event is, it meets a world without it.
 void Broker::pass_time() {
   while (!deadlines_.empty() && deadlines_.first_key().at <= now_) {
-    refuse_waiting(deadlines_.first(), Code::timed_out, "nobody became free while the request would wait",
-                   "wait longer, or start more workers");
+    Asked& asked = deadlines_.first();
+    const Matching& matching = *asked.demand->of;
+    const bool none = asked.demand->matches == 0 && matching.classes() > 0;
+    refuse_waiting(asked, Code::timed_out,
+                   none ? "no worker matched while the request would wait: " + matching.why_none(*asked.demand)
+                        : "nobody became free while the request would wait",
+                   none ? "ask for something else, or start a worker that matches" : "wait longer, or start more workers");
   }
   if (settle_at_ <= now_) settle();
   sweep();
@@ -277,7 +285,9 @@ void Broker::check() const {
   std::uint64_t waiting = 0;
   for (const auto& [name, service] : services_) {
     service->chooser.check();
-    std::uint64_t used = 0, slots = 0, free = 0, excluding = 0;
+    service->matching.check();
+    std::uint64_t used = 0, slots = 0, free = 0, in_line = 0, of_classes = 0;
+    std::map<const Class*, std::pair<std::uint64_t, std::uint64_t>> of_class;  // seats, slots
     for (const Seat* seat : service->seats) {
       MUST(seat->service == service.get());
       used += seat->used;
@@ -285,29 +295,44 @@ void Broker::check() const {
       MUST(seat->counted == seat->worker->available());
       if (seat->counted) slots += seat->room;
       free += Chooser::contains(*seat);
+      MUST(seat->of->index == seat->class_index && seat->of->profile->text == seat->worker->profile->text);
+      ++of_class[seat->of].first;
+      if (seat->counted) of_class[seat->of].second += seat->room;
     }
+    service->matching.each_class([&](const Class& one) {
+      MUST(of_class[&one] == std::pair(one.seats, one.slots));
+      of_classes += one.seats;
+    });
+    MUST(of_classes == service->seats.size());
+    MUST(service->matching.classes() <= options_.classes_max);
     MUST(used == service->used);
     MUST(slots == service->slots);
     MUST(free == service->chooser.size());
-    service->line.check();
-    std::size_t order = 0;
-    Line::Walk walk = service->line.walk();
-    for (const Asked* asked = walk.next(); asked; asked = walk.next()) {
-      MUST(asked->stage == Asked::Stage::waiting);
-      MUST(asked->service == service.get());
-      MUST(service->line.order_of(*asked) == order++);
-      MUST(asked->until > now_);
-      excluding += !asked->exclude().empty();
+    for (const Demand* demand : service->matching.waiting()) {
+      const bool served = demand->matching.meets(service->chooser.free());
+      demand->line.check();
+      std::size_t order = 0;
+      Line::Walk walk = demand->line.walk();
+      for (const Asked* asked = walk.next(); asked; asked = walk.next()) {
+        MUST(asked->stage == Asked::Stage::waiting);
+        MUST(asked->demand == demand && &asked->service() == service.get());
+        MUST(demand->line.order_of(*asked) == order++);
+        MUST(demand->line.before(demand->line.turn_of(*asked)) == demand->line.order_of(*asked));
+        MUST(asked->until > now_);
+        MUST(behind_ || !served || !asked->exclude().empty());
+      }
+      MUST(order == demand->line.size());
+      in_line += demand->line.size();
     }
-    MUST(order == service->line.size());
-    MUST(excluding == service->excluding);
-    MUST(behind_ || free == 0 || service->line.size() == excluding);
-    MUST(service->line.size() <= std::max<std::uint64_t>(service->settings.queue_max, options_.waiting_max));
-    MUST(service->kept || !service->seats.empty() || !service->line.empty());
-    waiting += service->line.size();
+    MUST(in_line == service->waiting);
+    MUST(service->waiting <= std::max<std::uint64_t>(service->settings.queue_max, options_.waiting_max));
+    MUST(service->kept || !service->seats.empty() || service->waiting > 0);
+    waiting += service->waiting;
   }
   MUST(waiting == waiting_);
   MUST(waiting == deadlines_.size());
+
+  demands_.check();
 
   // Requests agree with what they became.
   std::uint64_t of_peers = 0, ended = 0, uses = 0;

@@ -3,8 +3,9 @@
 // It keeps leases, sessions and queues in memory only; a new broker is rebuilt by its workers. What it answers
 // to which message, and why, is in protocol/PROTOCOL.md. Shape and thread safety: protocol/machine.hpp.
 //
-// Cost of a message: O(log n) in workers, requests and sessions; nothing is scanned. Listings and explanations
-// look at as many rows as they return.
+// Cost of a message: O(log n) in workers, requests and sessions, which are never scanned; where conditions are used,
+// plus the classes of workers and the demands of the service, whose numbers are bounded (matching.hpp). Listings and
+// explanations look at as many rows as they return.
 
 #pragma once
 
@@ -13,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -164,7 +166,9 @@ class Broker {
   Duration grace_of(const Worker& worker) const;
   void doubt(Worker& worker);
   void set_lease(Worker& worker, Milliseconds wish);
+  std::optional<Fault> crowded(const Register& message, const Profile& profile) const;
   void add_seats(Worker& worker, const Register& message);
+  static void count_slots(Seat& seat, std::uint64_t before, std::uint64_t now);
   static Instant due_of(const Worker& worker);
   void retime(Worker& worker);
   bool overdue() const;
@@ -183,34 +187,18 @@ class Broker {
   void refresh(Seat& seat);
   void ramp(Seat& seat);
 
-  // requests.cpp: asking, waiting, granting
+  // requests.cpp: asking and granting
   void on(const Address& from, const Request& message);
   void on(const Address& from, const Cancel& message);
   void repeat(const Address& from, Asked& asked, const Request& message);
   void report_failed(const Request& message);
-  void enqueue(Asked& asked);
-  void join_peer(Asked& asked);
-  void leave_peer(Asked& asked);
-  void unqueue(Asked& asked);
-  void match(Service& service);
-  void match(const Worker& worker);
-  bool match_first(Service& service);
-  Asked* next_for(Service& service, Seat*& seat);
-  Seat* choose(Service& service, std::span<const std::string> exclude);
   void grant(Asked& asked, Seat& seat, std::size_t candidates);
   void bind(Asked& asked, Session& session);
   void send_grant(Asked& asked);
   void refuse_waiting(Asked& asked, Code code, std::string reason, std::string remedy);
-  void tell(Asked& asked, bool first);
-  void stop_telling(Asked& asked);
-  static Aside& aside(Asked& asked);
-  void tell_due();
   void end(Asked& asked, Code how);
   void forget_due();
   void forget(Asked& asked);
-  std::uint64_t position(const Asked& asked) const;
-  Duration expected(const Service& service, std::uint64_t ahead) const;
-  Milliseconds retry_hint(const Service& service);
   Service* find_service(const std::string& name);
   Service* need_service(const std::string& name);
   void maybe_erase(Service& service);
@@ -218,6 +206,29 @@ class Broker {
   Asked& remember(Client& client, std::string_view id, const Service& service);
   Asked& remember(const Address& from, const Request& message, const Service& service);
   std::optional<Fault> fault_of(const Request& message) const;
+
+  // waiting.cpp: the lines, and whose turn it is
+  void enqueue(Asked& asked);
+  void join_peer(Asked& asked);
+  void leave_peer(Asked& asked);
+  void unqueue(Asked& asked);
+  void match(Service& service);
+  void match(const Worker& worker);
+  bool match_first(Service& service);
+  static std::optional<Line::Turn> next_turn(const Service& service);
+  Asked* next_for(Service& service, Seat*& seat);
+  Seat* choose(Service& service, const Demand& demand, std::span<const std::string> exclude);
+  static Seat* preferred(Service& service, const Demand& demand, std::span<const std::string> exclude);
+  static std::size_t free_for(const Service& service, const Demand& demand);
+  static std::uint64_t rivals(const Service& service, const Demand& demand);
+  static std::uint64_t position(const Asked& asked);
+  static std::uint64_t slots_for(const Service& service, const Demand& demand);
+  static Duration expected(const Service& service, std::uint64_t ahead, std::uint64_t slots);
+  Milliseconds retry_hint(const Service& service);
+  void tell(Asked& asked, bool first);
+  void stop_telling(Asked& asked);
+  static Aside& aside(Asked& asked);
+  void tell_due();
 
   // sessions.cpp: from grant to close
   void on(const Address& from, const Release& message);
@@ -248,6 +259,18 @@ class Broker {
   void tell(Worker& worker);
   void tell_workers(Instant until);
 
+  // explaining.cpp: why, and what would have to change
+  const Asked* explained_request(const Explain& message) const;
+  void on(const Address& from, const Explain& message);
+  void explain_request(const Asked& asked, Explained& out) const;
+  static std::string reasoning_of(const Asked& asked);
+  void explain_worker(const Worker& worker, Explained& out) const;
+  void explain_service(const Service& service, Explained& out) const;
+  void candidates(const Service& service, const Asked* asked, Explained& out) const;
+  CandidateRow candidate(const Seat& seat, const Asked* asked) const;
+  static bool mismatch(const Worker& worker, const Demand& demand, CandidateRow& row);
+  std::string why_not(const Worker& worker) const;
+
   // inspection.cpp: listings, watchers, counters, settings
   void on(const Address& from, const List& message);
   void list_services(const List& message, const Service* only, Listing& page);
@@ -259,19 +282,10 @@ class Broker {
   void list_sessions(const List& message, const Service* only, Listing& page);
   void list_waiting(const List& message, const Service* only, Listing& page);
   void list_own_waiting(const List& message, const Service* only, Listing& page);
-  const Asked* explained_request(const Explain& message) const;
-  void on(const Address& from, const Explain& message);
   void on(const Address& from, const Configure& message);
   void on(const Address& from, const Watch& message);
   void on(const Address& from, const Status& message);
   void on(const Address& from, const Hello& message);
-  void explain_request(const Asked& asked, Explained& out);
-  static std::string reasoning_of(const Asked& asked);
-  void explain_worker(const Worker& worker, Explained& out) const;
-  void explain_service(const Service& service, Explained& out) const;
-  void candidates(const Service& service, std::span<const std::string> exclude, Explained& out) const;
-  CandidateRow candidate(const Seat& seat, std::span<const std::string> exclude) const;
-  std::string why_not(const Worker& worker) const;
   Milliseconds left_of(const Worker& worker) const;
   WorkerRow row_of(const Worker& worker) const;
   ServiceRow row_of(const Service& service) const;
@@ -322,6 +336,15 @@ class Broker {
   std::unordered_map<std::uint64_t, std::unique_ptr<Worker>> workers_;  // by lease
   std::map<std::string_view, Worker*> workers_by_name_;                 // the names are theirs
   std::unordered_map<std::uint64_t, Chain<Worker, &Worker::of_peer>> workers_by_peer_;
+  const std::shared_ptr<const Profile> plain_profile_ =
+      std::make_shared<Profile>();  // of those who say nothing
+  Demands demands_;
+  struct Head {
+    const Demand* demand;
+    Line::Walk walk;
+    Asked* first;
+  };
+  std::vector<Head> heads_;  // of next_for(), kept for its memory
   std::map<std::string, std::unique_ptr<Service>, std::less<>> services_;
   Index<Client> clients_{client_pool_};  // by owner and name
   Index<Asked> asked_{asked_pool_};      // by client and id

@@ -1,4 +1,4 @@
-// Looking into the broker: listings, explanations, watchers, counters, settings.
+// Looking into the broker: listings, watchers, counters, settings.
 #include <algorithm>
 #include <charconv>
 
@@ -11,8 +11,6 @@ namespace {
 
 Milliseconds in_ms(Duration duration) { return std::chrono::duration_cast<Milliseconds>(duration); }
 
-// Candidates that an explanation names one by one.
-constexpr std::size_t candidates_max = 100;
 // Services that one listing looks at.
 constexpr std::size_t look_max = 2000;
 
@@ -30,15 +28,14 @@ std::size_t size_of(const Row& row) {
     using Value = std::remove_cvref_t<decltype(row.*field.member)>;
     bytes += field.key.size() + 10;
     if constexpr (std::is_same_v<Value, std::string>) bytes += (row.*field.member).size();
+    if constexpr (std::is_same_v<Value, Attributes>) {
+      bytes += (row.*field.member).bytes() + 8 * (row.*field.member).size();
+    }
     if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
       for (const std::string& text : row.*field.member) bytes += text.size() + 3;
     }
   });
   return bytes;
-}
-
-std::string plural(std::uint64_t count, std::string_view thing) {
-  return std::to_string(count) + " " + std::string(thing) + (count == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -145,19 +142,25 @@ void Broker::list_sessions(const List& message, const Service* only, Listing& pa
   }
 }
 
-// Service by service, in the order of each line; `after` is SERVICE-independent: how many rows came before.
+// Service by service, and there the line of one condition after the other, each in its order; `after` is
+// SERVICE-independent: how many rows came before.
 void Broker::list_waiting(const List& message, const Service* only, Listing& page) {
   std::uint64_t skip = number_of(message.after);
   const std::uint64_t before = skip;
+  const auto take = [&](const Line& line) {
+    if (skip >= line.size()) {
+      skip -= line.size();
+      return;
+    }
+    Line::Walk walk = line.walk(std::exchange(skip, 0));
+    for (const Asked* asked = walk.next(); asked && !full(page.waiting, message); asked = walk.next())
+      add(page.waiting, row_of(*asked));
+  };
   for (const auto& [name, service] : services_) {
     if (only && service.get() != only) continue;
-    if (skip >= service->line.size()) {
-      skip -= service->line.size();
-      continue;
-    }
-    Line::Walk walk = service->line.walk(std::exchange(skip, 0));
-    for (const Asked* asked = walk.next(); asked && !full(page.waiting, message); asked = walk.next()) {
-      add(page.waiting, row_of(*asked));
+    for (const Demand* demand : service->matching.waiting()) {
+      take(demand->line);
+      if (full(page.waiting, message)) break;
     }
     if (full(page.waiting, message)) break;
   }
@@ -169,7 +172,7 @@ void Broker::list_own_waiting(const List& message, const Service* only, Listing&
   std::uint64_t place = 0;
   const std::uint64_t before = number_of(message.after);
   for (const Asked* asked = principal_->waiting.first(); asked; asked = principal_->waiting.after(*asked)) {
-    if (place++ < before || (only && asked->service != only)) continue;
+    if (place++ < before || (only && &asked->service() != only)) continue;
     if (full(page.waiting, message)) {
       page.next = std::to_string(place - 1);
       return;
@@ -184,11 +187,13 @@ ServiceRow Broker::row_of(const Service& service) const {
                  .workers = service.seats.size(),
                  .slots = service.slots,
                  .used = service.used,
-                 .waiting = service.line.size(),
+                 .waiting = service.waiting,
                  .granted = service.granted,
                  .refused = service.refused};
-  if (!service.line.empty()) row.oldest_ms = in_ms(now_ - service.line.first().arrived);
-  if (service.chooser.size() == 0) row.expected_ms = in_ms(expected(service, service.line.size()));
+  for (const Demand* demand : service.matching.waiting()) {
+    row.oldest_ms = std::max(row.oldest_ms, in_ms(now_ - demand->line.first().arrived));
+  }
+  if (service.chooser.size() == 0) row.expected_ms = in_ms(expected(service, service.waiting, service.slots));
   return row;
 }
 
@@ -214,7 +219,9 @@ WorkerRow Broker::row_of(const Worker& worker) const {
                 .completed = worker.completed,
                 .busy_ms = worker.busy,
                 .lease = worker.lease,
-                .by = std::string(worker.owner->name())};
+                .by = std::string(worker.owner->name()),
+                .attributes = worker.profile->attributes,
+                .accepts = worker.profile->accepts ? worker.profile->accepts->text() : ""};
   if (worker.refused_tickets) {
     for (const std::uint64_t count : *worker.refused_tickets) row.tickets_refused += count;
   }
@@ -236,171 +243,13 @@ SessionRow Broker::row_of(const Session& session) const {
 WaitingRow Broker::row_of(const Asked& asked) const {
   return {.id = asked.id,
           .client = asked.client->name,
-          .service = asked.service->name,
+          .service = asked.service().name,
           .priority = asked.priority,
           .position = position(asked),
           .waited_ms = in_ms(now_ - asked.arrived),
           .left_ms = in_ms(asked.until - now_),
+          .when = asked.demand->when ? asked.demand->when->text() : "",
           .by = std::string(asked.client->owner->name())};
-}
-
-std::string Broker::why_not(const Worker& worker) const {
-  if (worker.silent) return "its lease ran out without a heartbeat";
-  if (worker.unanswered) return "a client could not reach it, and it did not answer since";
-  if (worker.hung) return "it holds sessions but shows no progress";
-  if (worker.draining) return worker.mode == DrainMode::leave ? "it is draining and will leave" : "it is draining";
-  if (worker.probing) return "a client could not reach it; it is asked for a sign of life";
-  if (worker.used >= worker.slots) return "all of its " + plural(worker.slots, "slot") + " are in use";
-  return "";
-}
-
-CandidateRow Broker::candidate(const Seat& seat, std::span<const std::string> exclude) const {
-  const Worker& worker = *seat.worker;
-  CandidateRow row{.worker = worker.name, .why = why_not(worker)};
-  if (std::find(exclude.begin(), exclude.end(), worker.name.view()) != exclude.end()) {
-    row.why = "the request excludes it";
-    row.remedy = "ask without exclude";
-  } else if (worker.suspect() || worker.probing) {
-    row.remedy = "see to the worker; any message of it brings it back";
-  } else if (worker.draining) {
-    row.remedy = "pointsman drain --resume " + worker.name.str();
-  } else if (worker.used >= worker.slots) {
-    row.remedy = "wait for a session to end, or start more workers";
-  } else if (seat.used >= seat.room) {
-    row.why = seat.room < seat.slots ? "slow start: " + plural(seat.room, "slot") + " of " +
-                                           std::to_string(seat.slots) + " so far, all in use"
-                                     : "its " + plural(seat.room, "slot") + " for this service are in use";
-    row.remedy = "wait for a session to end";
-  }
-  row.free = row.why.empty();
-  if (row.free) row.why = std::to_string(seat.room - seat.used) + " of " + plural(seat.room, "slot") + " free";
-  return row;
-}
-
-void Broker::candidates(const Service& service, std::span<const std::string> exclude, Explained& out) const {
-  for (const Seat* seat : service.seats) {
-    if (out.candidates.size() == candidates_max) break;
-    out.candidates.push_back(candidate(*seat, exclude));
-  }
-  out.more = service.seats.size() - out.candidates.size();
-}
-
-void Broker::on(const Address& from, const Explain& message) {
-  Explained out;
-  const auto unknown = [&](Code code, const std::string& what) {
-    refuse(from, Explain::op, code, what, "see: pointsman ls", {.id = message.id, .session = message.session});
-  };
-  if (!message.id.empty()) {
-    const Asked* found = explained_request(message);
-    if (!found) {
-      return unknown(Code::unknown_request, "no request \"" + message.id + "\" of client \"" + message.client +
-                                                "\" waits, is granted, or ended lately");
-    }
-    explain_request(*found, out);
-  } else if (message.session != 0) {
-    const Session* found = find_session(message.session);
-    const auto mine = [&](const Session& one) {
-      return one.client->owner == principal_ || one.worker()->owner == principal_;
-    };
-    if (!found || (scope_ != Scope::all && !mine(*found))) {
-      return unknown(Code::unknown_session, "session " + std::to_string(message.session) + " is over or not known");
-    }
-    const Session& session = *found;
-    out.subject = "session " + std::to_string(session.id);
-    out.verdict = std::string(session.open ? "open" : "reserved, nobody has come yet") + " at " +
-                  session.worker()->name.str() + " for client \"" + session.client->name.str() +
-                  "\", granted " + std::to_string(in_ms(now_ - session.granted).count()) + " ms ago";
-    if (session.asked) out.because.push_back(reasoning_of(*session.asked));
-  } else if (!message.worker.empty()) {
-    const auto found = workers_by_name_.find(message.worker);
-    if (found == workers_by_name_.end() || (scope_ != Scope::all && found->second->owner != principal_)) {
-      return unknown(Code::unknown_worker, "no worker \"" + message.worker + "\" is registered");
-    }
-    explain_worker(*found->second, out);
-  } else if (!message.service.empty()) {
-    const Service* service = find_service(message.service);
-    if (!service || !sees(*service)) return unknown(Code::unknown_service, "nobody offers \"" + message.service + "\"");
-    explain_service(*service, out);
-  } else {
-    return refuse(from, Explain::op, Code::bad_message, "explain what? Give id, session, worker or service", {});
-  }
-  send(from, std::move(out));
-}
-
-// One of the key's own; for an admin, one of anybody's: the keys are asked in turn.
-const Asked* Broker::explained_request(const Explain& message) const {
-  if (const Asked* own = find_request(*principal_, message.client, message.id)) return own;
-  if (scope_ != Scope::all || !keys_) return nullptr;
-  for (const Allowance& one : keys_->list()) {
-    const auto who = principals_.find(one.key);
-    if (who == principals_.end()) continue;
-    if (const Asked* found = find_request(*who->second, message.client, message.id)) return found;
-  }
-  return nullptr;
-}
-
-// How the worker of a request was chosen.
-std::string Broker::reasoning_of(const Asked& asked) {
-  if (asked.adopted) return "its worker held it before this broker knew";
-  return std::string(word(asked.policy)) + " chose it among " + std::to_string(asked.candidates) + " with a free slot";
-}
-
-void Broker::explain_request(const Asked& asked, Explained& out) {
-  out.subject = "request " + asked.id.str() + " for " + *asked.service_name;
-  switch (asked.stage) {
-    case Asked::Stage::waiting: {
-      const std::uint64_t at = position(asked);
-      out.verdict = "waiting for " + std::to_string(in_ms(now_ - asked.arrived).count()) + " ms, position " +
-                    std::to_string(at) + " of " + std::to_string(asked.service->line.size()) +
-                    ", times out in " + std::to_string(in_ms(asked.until - now_).count()) + " ms";
-      explain_service(*asked.service, out);
-      out.candidates.clear();
-      candidates(*asked.service, asked.exclude(), out);
-      return;
-    }
-    case Asked::Stage::granted:
-      out.verdict = "granted " + asked.session->worker()->name.str() + " as session " +
-                    std::to_string(asked.session_id) + " after " + std::to_string(asked.waited.count()) +
-                    " ms";
-      out.because.push_back(reasoning_of(asked));
-      return;
-    case Asked::Stage::ended:
-      out.verdict = "over: " + std::string(word(asked.ending));
-      if (asked.adopted || asked.candidates > 0) out.because.push_back(reasoning_of(asked));
-      out.remedy = "ask with a new id";
-      return;
-  }
-}
-
-void Broker::explain_worker(const Worker& worker, Explained& out) const {
-  out.subject = "worker " + worker.name.str();
-  const std::string why = why_not(worker);
-  out.verdict = why.empty() ? "takes sessions: " + std::to_string(worker.slots - worker.used) + " of " +
-                                  plural(worker.slots, "slot") + " free"
-                            : "gets no sessions now: " + why;
-  for (const auto& seat : worker.seats) {
-    const CandidateRow row = candidate(*seat, {});
-    out.because.push_back(seat->service->name + ": " + row.why);
-    if (out.remedy.empty()) out.remedy = row.remedy;
-  }
-}
-
-void Broker::explain_service(const Service& service, Explained& out) const {
-  if (out.subject.empty()) out.subject = "service " + service.name;
-  const bool waits = service.chooser.size() == 0;
-  if (out.verdict.empty()) {
-    out.verdict = waits ? "a request would wait behind " + std::to_string(service.line.size()) + " others"
-                        : "a request would be granted at once: " + plural(service.chooser.size(), "worker") +
-                              " with a free slot";
-  }
-  out.because.push_back(plural(service.seats.size(), "worker") + ", " + std::to_string(service.used) + " sessions on " +
-                        plural(service.slots, "slot") + " of those that are available");
-  if (waits) {
-    out.remedy = service.seats.empty() ? "start a worker: pointsman worker --service " + service.name + " -- COMMAND"
-                 : service.slots == 0  ? "bring a worker back, or start one"
-                                       : "wait for a session to end, or start more workers";
-  }
-  candidates(service, {}, out);
 }
 
 void Broker::on(const Address& from, const Configure& message) {

@@ -12,7 +12,6 @@ namespace pointsman::broker {
 namespace {
 
 constexpr std::size_t block = 32;
-constexpr std::size_t kept = 4096;  // places that an empty row keeps for the next requests
 
 // How many of `size`, which a condition holds for from the first up to some, it holds for.
 template <class Holds>
@@ -66,7 +65,7 @@ void Row::erase(Asked& asked) {
   places_[asked.line_place] = nullptr;
   count(asked.line_place / block, -1U);
   if (--size_ > 0) return;
-  if (places_.capacity() > kept) *this = {};
+  if (places_.capacity() > places_kept) *this = {};
   places_.clear();
 }
 
@@ -117,14 +116,20 @@ Line::Turn Line::turn_of(const Asked& asked) const {
 
 std::size_t Line::order_of(const Asked& asked) const {
   const Turn turn = turn_of(asked);
-  std::size_t before = 0;
-  for (std::size_t i = 0; i < rows_.size(); ++i) {
-    const Row& row = rows_[i];
-    before += i == asked.priority
-                  ? row.order_of(asked)
-                  : count_while(row.size(), [&](std::size_t n) { return turn_of(row.at(n)) < turn; });
-  }
-  return before;
+  std::size_t order = 0;
+  for (std::size_t i = 0; i < rows_.size(); ++i)
+    order += i == asked.priority ? rows_[i].order_of(asked) : before(turn, rows_[i]);
+  return order;
+}
+
+std::size_t Line::before(const Turn& turn) const {
+  std::size_t count = 0;
+  for (const Row& row : rows_) count += before(turn, row);
+  return count;
+}
+
+std::size_t Line::before(const Turn& turn, const Row& row) const {
+  return count_while(row.size(), [&](std::size_t n) { return turn_of(row.at(n)) < turn; });
 }
 
 Line::Walk Line::walk(std::size_t from) const {
@@ -139,10 +144,10 @@ Line::Walk Line::walk(std::size_t from) const {
 Asked* Line::Walk::next() {
   Asked* first = nullptr;
   for (std::size_t i = 0; i < at_.size(); ++i) {
-    const Row& row = line_.rows_[i];
+    const Row& row = line_->rows_[i];
     if (at_[i] == row.size()) continue;
     Asked& head = row.at(at_[i]);
-    if (!first || line_.turn_of(head) < line_.turn_of(*first)) first = &head;
+    if (!first || line_->turn_of(head) < line_->turn_of(*first)) first = &head;
   }
   if (first) ++at_[first->priority];
   return first;

@@ -24,6 +24,8 @@ struct Asked;
 // come to its end is packed, so a request costs 8 bytes, and at most half as much again for room.
 class Row {
  public:
+  static constexpr std::size_t places_kept = 128;  // that an empty row keeps for the next requests
+
   std::size_t size() const { return size_; }
   Asked& at(std::size_t order) const;  // 0: the first
   std::size_t order_of(const Asked& asked) const;
@@ -53,6 +55,7 @@ class Line {
   void append(Asked& asked);  // the newest of all
   void erase(Asked& asked);
   std::size_t order_of(const Asked& asked) const;  // 0: the first
+  std::size_t before(const Turn& turn) const;      // how many
   Turn turn_of(const Asked& asked) const;
 
   // One after the other, from any place on. The line must not change meanwhile.
@@ -62,8 +65,8 @@ class Line {
 
    private:
     friend class Line;
-    explicit Walk(const Line& line) : line_(line) {}
-    const Line& line_;
+    explicit Walk(const Line& line) : line_(&line) {}
+    const Line* line_;
     std::array<std::size_t, limits::priority + 1> at_{};  // in each row
   };
   Walk walk(std::size_t from = 0) const;
@@ -72,6 +75,8 @@ class Line {
   void check() const;
 
  private:
+  std::size_t before(const Turn& turn, const Row& row) const;
+
   const Duration& aging_;
   std::array<Row, limits::priority + 1> rows_;  // by priority
   std::size_t size_ = 0;

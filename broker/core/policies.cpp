@@ -16,54 +16,69 @@ constexpr std::uint64_t turn_unit = 2520ULL * 1024;
 
 }  // namespace
 
+SmoothOrder::OfWeight& SmoothOrder::of_weight(OfClass& one, std::uint64_t weight) {
+  const auto wanted = static_cast<std::int64_t>(weight);
+  auto at = one.by_weight.begin();
+  while (at != one.by_weight.end() && at->weight < wanted) ++at;
+  if (at == one.by_weight.end() || at->weight != wanted) at = one.by_weight.insert(at, OfWeight{wanted, {}});
+  return *at;
+}
+
 void SmoothOrder::add(Seat& seat) {
-  seat.credit -= static_cast<std::int64_t>(seat.weight) * turns_;
-  by_weight_[seat.weight].insert(seat, {seat.credit, seat.order});
-  weights_ += static_cast<std::int64_t>(seat.weight);
-  ++size_;
+  if (seat.class_index >= classes_.size()) classes_.resize(seat.class_index + 1);
+  OfClass& one = classes_[seat.class_index];
+  seat.credit -= static_cast<std::int64_t>(seat.weight) * one.turns;
+  of_weight(one, seat.weight).heap.insert(seat, {seat.credit, seat.order});
+  one.weights += static_cast<std::int64_t>(seat.weight);
+  ++one.size;
 }
 
 void SmoothOrder::remove(Seat& seat) {
-  const auto found = by_weight_.find(seat.weight);
-  MUST(found != by_weight_.end());
-  found->second.erase(seat);
-  if (found->second.empty()) by_weight_.erase(found);
-  seat.credit += static_cast<std::int64_t>(seat.weight) * turns_;
-  weights_ -= static_cast<std::int64_t>(seat.weight);
-  --size_;
+  OfClass& one = classes_[seat.class_index];
+  of_weight(one, seat.weight).heap.erase(seat);
+  seat.credit += static_cast<std::int64_t>(seat.weight) * one.turns;
+  one.weights -= static_cast<std::int64_t>(seat.weight);
+  --one.size;
 }
 
-Seat* SmoothOrder::best() const {
+Seat* SmoothOrder::best(const ClassSet& free, const ClassSet* among) const {
   Seat* best = nullptr;
   std::int64_t most = 0;
-  for (const auto& [weight, heap] : by_weight_) {
-    const auto& [credit, order] = heap.first_key();
-    const std::int64_t has = static_cast<std::int64_t>(weight) * (turns_ + 1) + credit;
-    if (!best || has > most || (has == most && order < best->order)) {
-      best = &heap.first();
-      most = has;
+  free.each(among, [&](std::size_t index) {
+    const OfClass& one = classes_[index];
+    for (const auto& [weight, heap] : one.by_weight) {
+      if (heap.empty()) continue;
+      const auto& [credit, order] = heap.first_key();
+      const std::int64_t has = weight * (one.turns + 1) + credit;
+      if (!best || has > most || (has == most && order < best->order)) {
+        best = &heap.first();
+        most = has;
+      }
     }
-  }
+  });
   return best;
 }
 
-void SmoothOrder::chosen(Seat& seat) {
-  ++turns_;
-  seat.credit -= weights_;
-  by_weight_.find(seat.weight)->second.reorder(seat, {seat.credit, seat.order});
+void SmoothOrder::chosen(Seat& seat, const ClassSet& free, const ClassSet* among) {
+  free.each(among, [&](std::size_t index) {
+    ++classes_[index].turns;
+    seat.credit -= classes_[index].weights;
+  });
+  of_weight(classes_[seat.class_index], seat.weight).heap.reorder(seat, {seat.credit, seat.order});
 }
 
 void SmoothOrder::check() const {
-  std::size_t count = 0;
-  std::int64_t sum = 0;
-  for (const auto& [weight, heap] : by_weight_) {
-    MUST(!heap.empty());
-    heap.check();
-    count += heap.size();
-    sum += static_cast<std::int64_t>(weight * heap.size());
+  for (const OfClass& one : classes_) {
+    std::size_t count = 0;
+    std::int64_t sum = 0;
+    for (const auto& [weight, heap] : one.by_weight) {
+      heap.check();
+      count += heap.size();
+      sum += weight * static_cast<std::int64_t>(heap.size());
+    }
+    MUST(count == one.size);
+    MUST(sum == one.weights);
   }
-  MUST(count == size_);
-  MUST(sum == weights_);
 }
 
 KeyOrder::Less KeyOrder::key_of(const Seat& seat) const {
@@ -75,49 +90,82 @@ KeyOrder::Less KeyOrder::key_of(const Seat& seat) const {
 }
 
 void KeyOrder::add(Seat& seat) {
+  if (seat.class_index >= heaps_.size()) heaps_.resize(seat.class_index + 1);
   seat.turn = std::max(seat.turn, floor_);
-  heap_.insert(seat, key_of(seat));
+  heaps_[seat.class_index].insert(seat, key_of(seat));
 }
 
-void KeyOrder::remove(Seat& seat) { heap_.erase(seat); }
+void KeyOrder::remove(Seat& seat) { heaps_[seat.class_index].erase(seat); }
 
-void KeyOrder::touch(Seat& seat) { heap_.reorder(seat, key_of(seat)); }
+void KeyOrder::touch(Seat& seat) { heaps_[seat.class_index].reorder(seat, key_of(seat)); }
 
-Seat* KeyOrder::best() const { return heap_.empty() ? nullptr : &heap_.first(); }
+Seat* KeyOrder::best(const ClassSet& free, const ClassSet* among) const {
+  Seat* best = nullptr;
+  const Less* least = nullptr;
+  free.each(among, [&](std::size_t index) {
+    const auto& heap = heaps_[index];
+    if (least && !(heap.first_key() < *least)) return;
+    best = &heap.first();
+    least = &heap.first_key();
+  });
+  return best;
+}
 
-void KeyOrder::chosen(Seat& seat) {
+void KeyOrder::chosen(Seat& seat, const ClassSet&, const ClassSet*) {
   floor_ = seat.turn;
   seat.turn += turn_unit / seat.weight;
-  heap_.reorder(seat, key_of(seat));
+  touch(seat);
+}
+
+void KeyOrder::check() const {
+  for (const auto& heap : heaps_) heap.check();
 }
 
 void DenseOrder::add(Seat& seat) {
-  seats_.push_back(&seat);
-  seat.place = static_cast<Place>(seats_.size());
+  if (seat.class_index >= classes_.size()) classes_.resize(seat.class_index + 1);
+  auto& seats = classes_[seat.class_index];
+  seats.push_back(&seat);
+  seat.place = static_cast<Place>(seats.size());
 }
 
 void DenseOrder::remove(Seat& seat) {
   MUST(seat.place != 0);
-  Seat* last = seats_.back();
-  seats_[seat.place - 1] = last;
+  auto& seats = classes_[seat.class_index];
+  Seat* last = seats.back();
+  seats[seat.place - 1] = last;
   last->place = seat.place;
   seat.place = 0;
-  seats_.pop_back();
+  seats.pop_back();
 }
 
-Seat* DenseOrder::best() {
-  if (seats_.empty()) return nullptr;
-  Seat* one = seats_[chance_.below(seats_.size())];
-  if (policy_ == Policy::random || seats_.size() == 1) return one;
+// Draws over all classes that may be chosen from, as if their seats stood in one row.
+Seat* DenseOrder::best(const ClassSet& free, const ClassSet* among) {
+  std::size_t count = 0;
+  free.each(among, [&](std::size_t index) { count += classes_[index].size(); });
+  if (count == 0) return nullptr;
+  const auto seat_at = [&](std::size_t at) {
+    Seat* found = nullptr;
+    free.each(among, [&](std::size_t index) {
+      const auto& seats = classes_[index];
+      if (!found && at < seats.size()) found = seats[at];
+      at -= std::min(at, seats.size());
+    });
+    return found;
+  };
+  const std::size_t first = chance_.below(count);
+  Seat* one = seat_at(first);
+  if (policy_ == Policy::random || count == 1) return one;
   // The second is drawn among the others, so that two seats are always compared.
-  std::size_t at = chance_.below(seats_.size() - 1);
-  if (at >= one->place - 1) ++at;
-  Seat* other = seats_[at];
+  std::size_t second = chance_.below(count - 1);
+  if (second >= first) ++second;
+  Seat* other = seat_at(second);
   return less_loaded(*other, *one) ? other : one;
 }
 
 void DenseOrder::check() const {
-  for (std::size_t i = 0; i < seats_.size(); ++i) MUST(seats_[i]->place == i + 1);
+  for (const auto& seats : classes_) {
+    for (std::size_t i = 0; i < seats.size(); ++i) MUST(seats[i]->place == i + 1);
+  }
 }
 
 namespace {
@@ -142,38 +190,54 @@ Chooser::Chooser(Policy policy, std::uint64_t seed) : order_(order_for(policy, s
 
 void Chooser::add(Seat& seat) {
   std::visit([&](auto& order) { order.add(seat); }, order_);
+  free_.add(seat.class_index);
+  ++size_;
 }
 
 void Chooser::remove(Seat& seat) {
   std::visit([&](auto& order) { order.remove(seat); }, order_);
+  if (size_of(seat.class_index) == 0) free_.erase(seat.class_index);
+  --size_;
 }
 
 void Chooser::touch(Seat& seat) {
   std::visit([&](auto& order) { order.touch(seat); }, order_);
 }
 
-Seat* Chooser::choose(std::span<const std::string> exclude) {
+Seat* Chooser::choose(std::span<const std::string> exclude, const ClassSet* among) {
   // Excluded seats step aside while the choice is made; there are limits::exclude of them at most, and a
   // worker has one seat here.
   std::vector<Seat*> aside;
   Seat* best = nullptr;
   for (;;) {
-    best = std::visit([](auto& order) { return order.best(); }, order_);
+    best = std::visit([&](auto& order) { return order.best(free_, among); }, order_);
     if (!best || std::find(exclude.begin(), exclude.end(), best->name) == exclude.end()) break;
     remove(*best);
     aside.push_back(best);
   }
-  if (best) std::visit([&](auto& order) { order.chosen(*best); }, order_);
+  if (best) std::visit([&](auto& order) { order.chosen(*best, free_, among); }, order_);
   for (Seat* seat : aside) add(*seat);
   return best;
 }
 
-std::size_t Chooser::size() const {
-  return std::visit([](const auto& order) { return order.size(); }, order_);
+std::size_t Chooser::size_of(std::size_t index) const {
+  return std::visit([&](const auto& order) { return order.size(index); }, order_);
+}
+
+std::size_t Chooser::size(const ClassSet& among) const {
+  std::size_t count = 0;
+  free_.each(&among, [&](std::size_t index) { count += size_of(index); });
+  return count;
 }
 
 void Chooser::check() const {
   std::visit([](const auto& order) { order.check(); }, order_);
+  std::size_t count = 0;
+  free_.each(nullptr, [&](std::size_t index) {
+    MUST(size_of(index) > 0);
+    count += size_of(index);
+  });
+  MUST(count == size_);
 }
 
 }  // namespace pointsman::broker

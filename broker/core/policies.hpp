@@ -1,11 +1,12 @@
 // The policies: which of the seats that are free takes the next session.
 //
-// A Chooser holds exactly the free seats of one service, in an order that makes the choice cheap: O(log n) in
-// their number, plus the number of distinct weights (100 at most) for weighted-round-robin. Seats are owned by
-// the broker. Not thread safe; the same calls with the same seed give the same choices.
+// A Chooser holds exactly the free seats of one service, by the class of their workers, in an order that makes the
+// choice cheap: O(log n) in their number, plus the number of classes that may be chosen from and have a free seat, for
+// weighted-round-robin times that of distinct weights (100 at most). Seats are owned by the broker. Not thread safe; the
+// same calls with the same seed give the same choices.
 //
-// weighted-round-robin  smooth weighted round robin, exactly as nginx defines it: every free seat earns its
-//                       weight, the richest is chosen and pays what all have earned
+// weighted-round-robin  smooth weighted round robin, exactly as nginx defines it: every seat that may be chosen earns
+//                       its weight, the richest is chosen and pays what all have earned
 //                       (nginx src/http/ngx_http_upstream_round_robin.c; 5,1,1 gives a a b a c a a)
 // least-connections     least connections / weight; ties by weighted turns
 // least-busy            least total working time / weight
@@ -16,29 +17,29 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "broker/core/chance.hpp"
+#include "broker/core/class_set.hpp"
 #include "broker/core/seat.hpp"
 #include "protocol/messages.hpp"
 
 namespace pointsman::broker {
 
-// Smooth weighted round robin without a scan over seats. With T the number of choices so far, a free seat has
-// weight * T + credit; among seats of equal weight the order never changes by time, so a heap per weight
-// holds it and only the heads are compared.
+// Smooth weighted round robin without a scan over seats. With T the number of choices so far that a class took part in,
+// a free seat of it has weight * T + credit; among seats of a class of equal weight the order never changes by time, so a
+// heap for each weight holds it and only the heads are compared.
 class SmoothOrder {
  public:
   void add(Seat& seat);
   void remove(Seat& seat);
   void touch(Seat&) {}
-  Seat* best() const;
-  void chosen(Seat& seat);
-  std::size_t size() const { return size_; }
+  Seat* best(const ClassSet& free, const ClassSet* among) const;
+  void chosen(Seat& seat, const ClassSet& free, const ClassSet* among);
+  std::size_t size(std::size_t index) const { return index < classes_.size() ? classes_[index].size : 0; }
   void check() const;
 
  private:
@@ -50,12 +51,19 @@ class SmoothOrder {
       return credit != other.credit ? credit > other.credit : order < other.order;
     }
   };
-  using Heap = IndexedHeap<Seat, &Seat::place, Richer>;
+  struct OfWeight {
+    std::int64_t weight = 1;
+    IndexedHeap<Seat, &Seat::place, Richer> heap;
+  };
+  struct OfClass {
+    std::vector<OfWeight> by_weight;  // in order; may be empty
+    std::int64_t turns = 0;
+    std::int64_t weights = 0;  // sum over the free seats
+    std::size_t size = 0;
+  };
+  static OfWeight& of_weight(OfClass& one, std::uint64_t weight);
 
-  std::map<std::uint64_t, Heap> by_weight_;
-  std::int64_t turns_ = 0;
-  std::int64_t weights_ = 0;  // sum over the free seats
-  std::size_t size_ = 0;
+  std::vector<OfClass> classes_;
 };
 
 // Least of a key first: least-connections, least-busy, least-recent.
@@ -65,10 +73,10 @@ class KeyOrder {
   void add(Seat& seat);
   void remove(Seat& seat);
   void touch(Seat& seat);
-  Seat* best() const;
-  void chosen(Seat& seat);
-  std::size_t size() const { return heap_.size(); }
-  void check() const { heap_.check(); }
+  Seat* best(const ClassSet& free, const ClassSet* among) const;
+  void chosen(Seat& seat, const ClassSet& free, const ClassSet* among);
+  std::size_t size(std::size_t index) const { return index < heaps_.size() ? heaps_[index].size() : 0; }
+  void check() const;
 
  private:
   // The least of value over weight first.
@@ -86,7 +94,7 @@ class KeyOrder {
   };
   Less key_of(const Seat& seat) const;
 
-  IndexedHeap<Seat, &Seat::place, Less> heap_;
+  std::vector<IndexedHeap<Seat, &Seat::place, Less>> heaps_;  // by class
   Policy policy_;
   std::uint64_t floor_ = 0;  // turn of the last chosen: one that comes (back) does not claim its absence
 };
@@ -98,13 +106,13 @@ class DenseOrder {
   void add(Seat& seat);
   void remove(Seat& seat);
   void touch(Seat&) {}
-  Seat* best();
-  void chosen(Seat&) {}
-  std::size_t size() const { return seats_.size(); }
+  Seat* best(const ClassSet& free, const ClassSet* among);
+  void chosen(Seat&, const ClassSet&, const ClassSet*) {}
+  std::size_t size(std::size_t index) const { return index < classes_.size() ? classes_[index].size() : 0; }
   void check() const;
 
  private:
-  std::vector<Seat*> seats_;
+  std::vector<std::vector<Seat*>> classes_;
   Policy policy_;
   Chance chance_;
 };
@@ -118,13 +126,20 @@ class Chooser {
   void touch(Seat& seat);   // it is free and its inputs changed
   static bool contains(const Seat& seat) { return seat.place != 0; }
 
-  // The choice among the free seats whose workers are not in `exclude`, or none. Accounts for it.
-  Seat* choose(std::span<const std::string> exclude = {});
+  // The choice among the free seats of these classes, or of all, whose workers are not in `exclude`, or none. Accounts
+  // for it.
+  Seat* choose(std::span<const std::string> exclude = {}, const ClassSet* among = nullptr);
 
-  std::size_t size() const;
+  std::size_t size() const { return size_; }
+  std::size_t size(const ClassSet& among) const;
+  const ClassSet& free() const { return free_; }  // classes that have a free seat
   void check() const;
 
  private:
+  std::size_t size_of(std::size_t index) const;
+
+  ClassSet free_;
+  std::size_t size_ = 0;
   std::variant<SmoothOrder, KeyOrder, DenseOrder> order_;
 };
 

@@ -16,6 +16,7 @@
 #include "broker/core/heap.hpp"
 #include "broker/core/line.hpp"
 #include "broker/core/links.hpp"
+#include "broker/core/matching.hpp"
 #include "broker/core/options.hpp"
 #include "broker/core/policies.hpp"
 #include "broker/core/pool.hpp"
@@ -110,6 +111,7 @@ struct Worker {
   std::uint64_t slots = 1;
   std::uint64_t used = 0;  // sessions reserved and open
   std::string endpoint;
+  std::shared_ptr<const Profile> profile;
   Direct direct = Direct::pointsman;
   Text key;
   Bytes ticket_key;
@@ -183,6 +185,7 @@ struct Asked {
   bool absent = false;        // waits also when nobody offers the service
   bool released = false;      // its session is not wanted any more
   bool adopted = false;       // its worker held the session before this broker knew
+  bool conditional = false;   // not any worker would have done
   Code ending = Code::ended;  // how it ended
   Policy policy = Policy::weighted_round_robin;  // by which its worker was chosen
   std::uint8_t priority = 0;
@@ -192,7 +195,7 @@ struct Asked {
   std::unique_ptr<Aside> aside;
 
   // While it waits.
-  Service* service = nullptr;
+  Demand* demand = nullptr;      // what it wants, and of which service
   std::uint64_t arrival = 0;     // its number among those that had to wait
   std::uint32_t line_place = 0;  // in its row of the line
   Place deadline_place = 0;
@@ -201,7 +204,7 @@ struct Asked {
   // When it was granted. What an answer says that is not the session's; the ticket is sealed anew for a repetition.
   Session* session = nullptr;  // until that is over
   std::uint64_t session_id = 0;
-  std::uint32_t candidates = 0;  // with a free slot, when its worker was chosen; 0: none was
+  std::uint32_t candidates = 0;  // that matched, with a free slot, when its worker was chosen; 0: none was
   Short term_told{0};
   Short waited{0};
 
@@ -210,6 +213,7 @@ struct Asked {
   Instant until;
   PoolLink beside;
 
+  Service& service() const { return demand->of->service; }
   std::span<const std::string> exclude() const {
     return aside ? aside->exclude : std::span<const std::string>();
   }
@@ -234,9 +238,9 @@ struct Service {
   bool kept = false;  // configured by name: stays when nobody offers it
   Chooser chooser;    // the free seats
   std::vector<Seat*> seats;  // all seats, in order of registration
-  Line line{settings.aging};
-  std::uint64_t excluding = 0;  // waiting requests that exclude workers
-  std::uint64_t slots = 0;      // of the seats whose worker is available
+  Matching matching{*this, settings.aging};  // the classes of their workers, and what requests want of them
+  std::uint64_t waiting = 0;  // requests, in the lines of all demands
+  std::uint64_t slots = 0;    // of the seats whose worker is available
   std::uint64_t used = 0;
   std::uint64_t granted = 0;
   std::uint64_t refused = 0;

@@ -1,6 +1,5 @@
-// Requests at the broker: asking, waiting, granting.
+// Requests at the broker: asking and granting.
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "broker/core/broker.hpp"
@@ -12,12 +11,6 @@ namespace {
 
 Milliseconds in_ms(Duration duration) { return std::chrono::duration_cast<Milliseconds>(duration); }
 
-// A waiting client is told its position again this often at most.
-constexpr Duration tell_interval{std::chrono::seconds(1)};
-// Positions looked at in one step, so that telling never holds up a grant.
-constexpr int tell_batch = 64;
-// Waiting requests that exclude every free worker are passed over, this many at most per grant.
-constexpr int pass_over_max = 32;
 // A wait is judged hopeless only after this many sessions have shown how long one takes.
 constexpr std::uint64_t hopeless_samples = 10;
 
@@ -26,6 +19,13 @@ std::string nobody_offers(const std::string& service) { return "nobody offers \"
 std::string start_a_worker(const std::string& service) {
   return "start a worker: pointsman worker --service " + service + " -- COMMAND; or ask with absent=true to wait for one";
 }
+
+std::string nobody_matches(const Service& service, Demand& demand) {
+  return "no worker of \"" + service.name + "\" matches: " + service.matching.why_none(demand);
+}
+
+constexpr const char* match_somebody =
+    "ask for something else, start a worker that matches, or ask with absent=true to wait for one";
 
 }  // namespace
 
@@ -36,19 +36,27 @@ Asked* Broker::find_request(const Principal& owner, std::string_view client, std
                      [&](const Asked& asked) { return asked.client == known && asked.id.view() == id; });
 }
 
-// The workers had their time to come back. Some requests a step are refused, and the rest in the next ones.
+// The workers had their time to come back. Some requests that none of them will do for are refused now, and the rest in
+// the next steps.
 void Broker::settle() {
   std::vector<Asked*> unserved;
   for (const auto& [name, service] : services_) {
-    if (!service->seats.empty() || service->settings.on_demand) continue;
-    Line::Walk walk = service->line.walk();
-    for (Asked* asked = walk.next(); asked && unserved.size() < sweep_max; asked = walk.next())
-      if (!asked->absent) unserved.push_back(asked);
+    if (service->settings.on_demand) continue;
+    for (const Demand* demand : service->matching.waiting()) {
+      if (demand->matches > 0) continue;
+      Line::Walk walk = demand->line.walk();
+      for (Asked* asked = walk.next(); asked && unserved.size() < sweep_max; asked = walk.next())
+        if (!asked->absent) unserved.push_back(asked);
+    }
   }
   settle_at_ = unserved.size() < sweep_max ? never : now_;
   for (Asked* asked : unserved) {
-    const std::string name = asked->service->name;
-    refuse_waiting(*asked, Code::unknown_service, nobody_offers(name), start_a_worker(name));
+    const Service& service = asked->service();
+    if (service.seats.empty()) {
+      refuse_waiting(*asked, Code::unknown_service, nobody_offers(service.name), start_a_worker(service.name));
+    } else {
+      refuse_waiting(*asked, Code::no_match, nobody_matches(service, *asked->demand), match_somebody);
+    }
   }
 }
 
@@ -73,6 +81,7 @@ Asked& Broker::remember(const Address& from, const Request& message, const Servi
   asked.priority = static_cast<std::uint8_t>(message.priority);
   asked.term = in_short(message.term_ms.count() == 0 ? options_.session_term : Duration(message.term_ms));
   if (!message.exclude.empty()) aside(asked).exclude = message.exclude;
+  asked.conditional = !message.when.empty();
   return asked;
 }
 
@@ -98,7 +107,9 @@ Service* Broker::need_service(const std::string& name) {
 }
 
 void Broker::maybe_erase(Service& service) {
-  if (!service.kept && service.seats.empty() && service.line.empty()) services_.erase(service.name);
+  if (service.kept || !service.seats.empty() || service.waiting > 0) return;
+  demands_.drop_all(service.matching);
+  services_.erase(service.name);
 }
 
 void Broker::on(const Address& from, const Request& message) {
@@ -109,9 +120,14 @@ void Broker::on(const Address& from, const Request& message) {
   Service* service = find_service(message.service);
   const auto no = [&](Code code, std::string reason, std::string remedy, Milliseconds retry = {}) {
     if (service) ++service->refused;
-    emit(Happening::refused, {.service = message.service, .client = message.client, .id = message.id,
-                              .detail = word(code), .asker = principal_});
-    refuse(from, Request::op, code, std::move(reason), std::move(remedy), {.id = message.id, .retry_ms = retry});
+    emit(Happening::refused, {.service = message.service,
+                              .client = message.client,
+                              .id = message.id,
+                              .detail = word(code),
+                              .asker = principal_});
+    refuse(from, Request::op, code, std::move(reason), std::move(remedy),
+           {.id = message.id, .retry_ms = retry});
+    if (service) maybe_erase(*service);
   };
   if (shutting_down_) {
     return no(Code::shutting_down, "the broker is stopping", "ask again, with the same id, when it is back");
@@ -130,14 +146,33 @@ void Broker::on(const Address& from, const Request& message) {
     return no(Code::limit_reached, "sessions_max is " + std::to_string(options_.sessions_max),
               "raise the limit in the broker's configuration", Milliseconds(1000));
   }
-  // Free slots are for those who wait already, unless they exclude what is free.
-  if (service && (!behind_ || service->line.empty())) {
-    const std::size_t free = service->chooser.size();
-    Seat* seat = choose(*service, message.exclude);
-    if (seat) return grant(remember(from, message, *service), *seat, free);
+  const bool plain = is_plain(message);
+  if (!service && !plain) service = need_service(message.service);
+  Demand* demand = service ? &service->matching.plain() : nullptr;
+  if (service && !plain) {
+    auto found = demands_.of(service->matching, message);
+    if (const auto* fault = std::get_if<Fault>(&found)) {
+      const bool full = fault->code == Code::limit_reached;
+      return no(fault->code, fault->reason,
+                full ? "ask again later, or raise the limit in the broker's configuration"
+                     : "see PROTOCOL.md, Attributes and conditions",
+                full ? retry_hint(*service) : Milliseconds(0));
+    }
+    demand = std::get<Demand*>(found);
+  }
+  if (demand && demand->matches == 0 && !awaited) {
+    return no(Code::no_match, nobody_matches(*service, *demand), match_somebody);
+  }
+  // Free slots are for those who wait already, unless they exclude what is free, or it does not match.
+  if (service && (!behind_ || service->waiting == 0)) {
+    const std::size_t free = free_for(*service, *demand);
+    if (Seat* seat = choose(*service, *demand, message.exclude))
+      return grant(remember(from, message, *service), *seat, free);
   }
   if (message.wait_ms.count() == 0) {
-    return no(Code::no_worker, "no slot of \"" + message.service + "\" is free, and the request does not wait",
+    return no(Code::no_worker,
+              "no slot of \"" + message.service + "\"" + (plain ? "" : " that matches") +
+                  " is free, and the request does not wait",
               "let it wait, or start more workers", service ? retry_hint(*service) : Milliseconds(1000));
   }
   if (const Allowance* may = principal_->may; may && may->waiting > 0 && principal_->waiting.size() >= may->waiting) {
@@ -145,7 +180,7 @@ void Broker::on(const Address& from, const Request& message) {
               "wait for an answer first, or have its quota raised", Milliseconds(1000));
   }
   const ServiceSettings& settings = service ? service->settings : options_.service;
-  const std::uint64_t ahead = service ? service->line.size() : 0;
+  const std::uint64_t ahead = service ? service->waiting : 0;
   if (ahead >= settings.queue_max || waiting_ >= options_.waiting_max) {
     return no(Code::queue_full,
               std::to_string(ahead) + " requests wait for \"" + message.service + "\" already; the bound is " +
@@ -153,24 +188,28 @@ void Broker::on(const Address& from, const Request& message) {
               "try again later, or raise queue_max", service ? retry_hint(*service) : Milliseconds(1000));
   }
   if (!service) service = need_service(message.service);
+  if (service && !demand) demand = &service->matching.plain();
   if (!service) {
     return no(Code::limit_reached, "services_max is " + std::to_string(options_.services_max),
               "raise the limit in the broker's configuration");
   }
   // Even three standard deviations of luck would not be enough (a wait for k departures of c slots has the
   // standard deviation sqrt(k)/c session times).
-  if (service->sessions_done >= hopeless_samples && service->slots > 0 && message.priority == 0) {
-    const double one = service->mean_session / static_cast<double>(service->slots);
-    const double k = static_cast<double>(ahead + 1);
+  const std::uint64_t slots = slots_for(*service, *demand);
+  if (service->sessions_done >= hopeless_samples && slots > 0 && message.priority == 0) {
+    const std::uint64_t before = rivals(*service, *demand);
+    const double one = service->mean_session / static_cast<double>(slots);
+    const double k = static_cast<double>(before + 1);
     if ((k - 3 * std::sqrt(k)) * one > static_cast<double>(Duration(message.wait_ms).count())) {
       return no(Code::hopeless,
-                "about " + std::to_string(in_ms(expected(*service, ahead)).count()) + " ms of waiting are expected, the "
-                "request would wait " + std::to_string(message.wait_ms.count()) + " ms",
+                "about " + std::to_string(in_ms(expected(*service, before, slots)).count()) +
+                    " ms of waiting are expected, the request would wait " +
+                    std::to_string(message.wait_ms.count()) + " ms",
                 "wait longer, or start more workers", retry_hint(*service));
     }
   }
   Asked& asked = remember(from, message, *service);
-  asked.service = service;
+  asked.demand = demand;
   asked.until = now_ + message.wait_ms;
   enqueue(asked);
 }
@@ -229,101 +268,6 @@ void Broker::report_failed(const Request& message) {
   refresh(worker);
 }
 
-void Broker::enqueue(Asked& asked) {
-  Service& service = *asked.service;
-  asked.arrival = ++arrivals_;
-  service.line.append(asked);
-  service.excluding += !asked.exclude().empty();
-  deadlines_.insert(asked, deadline_of(asked));
-  join_peer(asked);
-  asked.client->owner->waiting.append(asked);
-  ++waiting_;
-  emit(Happening::queued,
-       {.service = service.name, .client = asked.client->name, .id = asked.id, .asker = asked.client->owner});
-  tell(asked, true);
-}
-
-void Broker::join_peer(Asked& asked) {
-  waiting_by_peer_.try_emplace(asked.from.peer(), asked_pool_).first->second.append(asked);
-}
-
-void Broker::leave_peer(Asked& asked) {
-  const auto peers = waiting_by_peer_.find(asked.from.peer());
-  peers->second.erase(asked);
-  if (peers->second.empty()) waiting_by_peer_.erase(peers);
-}
-
-void Broker::unqueue(Asked& asked) {
-  Service& service = *asked.service;
-  service.line.erase(asked);
-  service.excluding -= !asked.exclude().empty();
-  deadlines_.erase(asked);
-  leave_peer(asked);
-  asked.client->owner->waiting.erase(asked);
-  stop_telling(asked);
-  --waiting_;
-}
-
-// Grants free slots to those who wait. Called after anything that may have freed one.
-void Broker::match(Service& service) {
-  while (match_first(service)) {}
-}
-
-// The same for all services of a worker: they share its slots, so the request that comes first over all of
-// them is granted first. Otherwise a busy service would starve the others.
-void Broker::match(const Worker& worker) {
-  std::array<bool, limits::services> done{};
-  for (;;) {
-    std::size_t next = worker.seats.size();
-    Line::Turn earliest;
-    for (std::size_t i = 0; i < worker.seats.size(); ++i) {
-      const Line& line = worker.seats[i]->service->line;
-      if (done[i] || line.empty()) continue;
-      const Line::Turn turn = line.turn_of(line.first());
-      if (next == worker.seats.size() || turn < earliest) {
-        next = i;
-        earliest = turn;
-      }
-    }
-    if (next == worker.seats.size()) return;
-    done[next] = !match_first(*worker.seats[next]->service);
-  }
-}
-
-bool Broker::match_first(Service& service) {
-  if (shutting_down_ || service.line.empty() || service.chooser.size() == 0) return false;
-  const std::size_t free = service.chooser.size();
-  Seat* seat = nullptr;
-  Asked* asked = next_for(service, seat);
-  if (!asked) return false;
-  unqueue(*asked);
-  grant(*asked, *seat, free);
-  return true;
-}
-
-Asked* Broker::next_for(Service& service, Seat*& seat) {
-  int passed = 0;
-  Line::Walk walk = service.line.walk();
-  for (Asked* asked = walk.next(); asked; asked = walk.next()) {
-    seat = choose(service, asked->exclude());
-    if (seat) return asked;
-    if (behind_ || ++passed == pass_over_max) break;
-  }
-  return nullptr;
-}
-
-// The policy's choice; never a worker whose lease has run out, though it may not have been come to yet. None also if it
-// were one such after the other.
-Seat* Broker::choose(Service& service, std::span<const std::string> exclude) {
-  Seat* seat = service.chooser.choose(exclude);
-  for (std::size_t seen = 0; behind_ && seat && due_of(*seat->worker) <= now_ - forgiven_; ++seen) {
-    if (seen == sweep_max) return nullptr;
-    worker_due(*seat->worker);
-    seat = service.chooser.choose(exclude);
-  }
-  return seat;
-}
-
 void Broker::grant(Asked& asked, Seat& seat, std::size_t candidates) {
   Service& service = *seat.service;
   Worker& worker = *seat.worker;
@@ -363,7 +307,7 @@ void Broker::bind(Asked& asked, Session& session) {
   session.asked = &asked;
   session.request = Text();
   asked.stage = Asked::Stage::granted;
-  asked.service = nullptr;
+  asked.demand = nullptr;
   asked.session = &session;
   asked.session_id = session.id;
   asked.term_told = session.term;
@@ -401,7 +345,7 @@ void Broker::send_grant(Asked& asked) {
 }
 
 void Broker::refuse_waiting(Asked& asked, Code code, std::string reason, std::string remedy) {
-  Service& service = *asked.service;
+  Service& service = asked.service();
   unqueue(asked);
   ++service.refused;
   emit(Happening::refused, {.service = service.name,
@@ -427,7 +371,7 @@ void Broker::on(const Address& from, const Cancel& message) {
   count(Count::cancelled);
   std::uint64_t session = 0;
   if (asked.stage == Asked::Stage::waiting) {
-    Service& service = *asked.service;
+    Service& service = asked.service();
     unqueue(asked);
     end(asked, Code::cancelled);
     maybe_erase(service);
@@ -440,59 +384,11 @@ void Broker::on(const Address& from, const Cancel& message) {
   send(from, Cancelled{.id = message.id, .session = session});
 }
 
-std::uint64_t Broker::position(const Asked& asked) const { return asked.service->line.order_of(asked) + 1; }
-
-// The time until `ahead` + 1 sessions have ended, by the mean of the last ones (M/M/c: (ahead + 1) S / c).
-Duration Broker::expected(const Service& service, std::uint64_t ahead) const {
-  if (service.slots == 0) return Duration{0};
-  return Duration(static_cast<std::int64_t>(static_cast<double>(ahead + 1) * service.mean_session /
-                                            static_cast<double>(service.slots)));
-}
-
-// When to try again: after the expected wait, spread by half so that the refused do not come back together.
-Milliseconds Broker::retry_hint(const Service& service) {
-  const std::int64_t wait = in_ms(expected(service, service.line.size())).count();
-  const std::int64_t base = std::clamp<std::int64_t>(wait, 200, 60'000);
-  return Milliseconds(base / 2 + static_cast<std::int64_t>(chance_.below(static_cast<std::uint64_t>(base))));
-}
-
-void Broker::tell(Asked& asked, bool first) {
-  if (!asked.updates) return;
-  const Service& service = *asked.service;
-  const std::uint64_t at = position(asked);
-  const Duration wait = expected(service, at - 1);
-  // Worth telling: the position changed, or the estimate by more than a fifth.
-  Aside& told = aside(asked);
-  if (first || at != told.position || std::abs((wait - told.wait).count()) * 5 > told.wait.count()) {
-    told.position = at;
-    told.wait = wait;
-    send(asked.from.address(), Queued{.id = asked.id,
-                                      .position = at,
-                                      .expected_ms = in_ms(wait),
-                                      .estimated = service.slots > 0 && service.sessions_done > 0});
-  }
-  told.tell = now_ + tell_interval;
-  telling_.append(told);
-}
-
-void Broker::stop_telling(Asked& asked) {
-  if (asked.aside && telling_.contains(*asked.aside)) telling_.erase(*asked.aside);
-}
-
-void Broker::tell_due() {
-  for (int i = 0; i < tell_batch && !telling_.empty() && telling_.first()->tell <= now_; ++i) {
-    Aside& next = *telling_.first();
-    telling_.erase(next);
-    tell(*next.asked, false);
-  }
-}
-
 // The request is over, but its name is known for a while, so that a late repetition does not ask anew.
 void Broker::end(Asked& asked, Code how) {
   asked.stage = Asked::Stage::ended;
   asked.ending = how;
   asked.session = nullptr;
-  asked.service = nullptr;
   asked.until = now_ + options_.remember;
   if (ended_.size() >= options_.remembered_max && ended_.first()) forget(*ended_.first());
   if (options_.remembered_max == 0) return forget(asked);

@@ -10,8 +10,9 @@
 
 namespace pointsman::broker {
 
-struct Worker;
+struct Class;
 struct Service;
+struct Worker;
 
 struct Seat {
   Worker* worker = nullptr;
@@ -25,6 +26,8 @@ struct Seat {
   std::uint64_t granted = 0;
   bool counted = false;      // its room is in Service::slots: the worker is available
   std::size_t index = 0;     // in Service::seats
+  Class* of = nullptr;       // the worker's class in this service
+  std::size_t class_index = 0;  // of that one
   Instant ramp_due;          // when slow start gives it the next slot
 
   // Inputs of the policies, written by the broker before it tells the policy.

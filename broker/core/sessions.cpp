@@ -285,7 +285,7 @@ void Broker::adopt_request(Session& session) {
     Asked& asked = remember(*session.client, session.request, *session.seat->service);
     asked.adopted = true;
     bind(asked, session);
-  } else if (known->stage == Asked::Stage::waiting && known->service == session.seat->service) {
+  } else if (known->stage == Asked::Stage::waiting && &known->service() == session.seat->service) {
     unqueue(*known);
     known->adopted = true;
     bind(*known, session);

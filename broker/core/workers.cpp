@@ -72,13 +72,39 @@ void Broker::doubt(Worker& worker) {
   retime(worker);
 }
 
+// Why there is no class for one more profile.
+std::optional<Fault> Broker::crowded(const Register& message, const Profile& profile) const {
+  for (const Offer& offer : message.services) {
+    const auto found = services_.find(offer.service);
+    if (found == services_.end()) continue;
+    const Matching& matching = found->second->matching;
+    if (matching.classes() < options_.classes_max || matching.find(profile)) continue;
+    return Fault{Code::limit_reached, "classes_max is " + std::to_string(options_.classes_max) +
+                                          ": so many workers of \"" + offer.service +
+                                          "\" differ in their attributes; leave out what only one has"};
+  }
+  return std::nullopt;
+}
+
 void Broker::on(const Address& from, const Register& message) {
-  if (const auto fault = fault_of(message)) {
-    const char* remedy = fault->code == Code::name_taken      ? "give each worker a name of its own, or stop the other"
-                         : fault->code == Code::limit_reached ? "raise the limit in the broker's configuration"
-                         : fault->code == Code::not_allowed   ? "use another key, or have its rights changed"
-                         : fault->code == Code::over_quota    ? "stop another one, or have the quota raised"
-                                                              : "";
+  auto fault = fault_of(message);
+  std::shared_ptr<const Profile> profile = plain_profile_;
+  if (!fault && (!message.attributes.empty() || !message.accepts.empty())) {
+    auto read = Profile::of(message);
+    if (auto* wrong = std::get_if<Fault>(&read))
+      fault = std::move(*wrong);
+    else
+      profile = std::get<std::shared_ptr<const Profile>>(std::move(read));
+  }
+  if (!fault) fault = crowded(message, *profile);
+  if (fault) {
+    const char* remedy =
+        fault->code == Code::name_taken      ? "give each worker a name of its own, or stop the other"
+        : fault->code == Code::limit_reached ? "raise the limit in the broker's configuration"
+        : fault->code == Code::not_allowed   ? "use another key, or have its rights changed"
+        : fault->code == Code::over_quota    ? "stop another one, or have the quota raised"
+        : fault->code == Code::bad_condition ? "see PROTOCOL.md, Attributes and conditions"
+                                             : "";
     // The holder may be dead and its lease long, or for ever: it has to give a sign of life to keep the name.
     // Of another key's worker nothing is asked.
     if (fault->code == Code::name_taken) {
@@ -107,6 +133,7 @@ void Broker::on(const Address& from, const Register& message) {
   worker.refused_tickets = std::move(refused_tickets);
   worker.slots = message.slots;
   worker.endpoint = message.endpoint;
+  worker.profile = std::move(profile);
   worker.direct = message.direct;
   worker.key = Text(message.key);
   worker.ticket_key = ticket_key(options_.master, worker.lease);
@@ -184,6 +211,9 @@ void Broker::add_seats(Worker& worker, const Register& message) {
     seat->slots = offer.slots == 0 ? worker.slots : std::min(offer.slots, worker.slots);
     seat->room = seat->slots;
     seat->index = service->seats.size();
+    seat->of = &service->matching.join(worker.profile);
+    worker.profile = seat->of->profile;  // one for all that say the same
+    seat->class_index = seat->of->index;
     service->seats.push_back(seat.get());
     if (service->settings.slow_start > Duration{0}) ramp(*seat);
     worker.seats.push_back(std::move(seat));
@@ -201,15 +231,17 @@ void Broker::ramp(Seat& seat) {
     const auto share = static_cast<std::uint64_t>(age.count()) * seat.slots / static_cast<std::uint64_t>(over.count());
     seat.room = std::clamp<std::uint64_t>(share, 1, seat.slots);
   }
-  if (seat.counted) {
-    seat.service->slots += seat.room;
-    seat.service->slots -= before;
-  }
+  if (seat.counted) count_slots(seat, before, seat.room);
   if (seat.room == seat.slots) return;
   // Rounded up, so that the next slot is there when the moment comes.
   const auto next = (static_cast<std::uint64_t>(over.count()) * (seat.room + 1) + seat.slots - 1) / seat.slots;
   seat.ramp_due = seat.worker->registered + Duration(next);
   ramps_.emplace(std::pair(seat.ramp_due, seat.order), &seat);
+}
+
+void Broker::count_slots(Seat& seat, std::uint64_t before, std::uint64_t now) {
+  seat.service->slots += now - before;
+  seat.of->slots += now - before;
 }
 
 Worker* Broker::under_lease(const Address& from, std::uint64_t lease, std::string_view about) {
@@ -504,7 +536,8 @@ void Broker::strike_off(Worker& worker, Happening how, const std::string& reason
   for (const auto& seat : worker.seats) {
     Service& service = *seat->service;
     if (Chooser::contains(*seat)) service.chooser.remove(*seat);
-    if (seat->counted) service.slots -= seat->room;
+    if (seat->counted) count_slots(*seat, seat->room, 0);
+    service.matching.leave(*seat->of);
     service.seats[seat->index] = service.seats.back();
     service.seats[seat->index]->index = seat->index;
     service.seats.pop_back();
@@ -542,8 +575,7 @@ void Broker::refresh(Seat& seat) {
   seat.completed = worker.last_done;
   const bool counted = seat.counted;
   seat.counted = worker.available();
-  if (seat.counted && !counted) service.slots += seat.room;
-  if (!seat.counted && counted) service.slots -= seat.room;
+  if (seat.counted != counted) count_slots(seat, counted ? seat.room : 0, counted ? 0 : seat.room);
   const bool room = seat.counted && worker.used < worker.slots && seat.used < seat.room;
   const bool listed = Chooser::contains(seat);
   if (room && listed) service.chooser.touch(seat);

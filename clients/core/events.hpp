@@ -38,6 +38,8 @@ struct Acquire {
   bool absent = false;
   Milliseconds term{0};  // 0: the broker's default
   std::vector<std::string> exclude;
+  std::string when;    // a condition on the worker's attributes
+  std::string prefer;  // a preference among those
   int reassign = 2;    // how many dead workers are replaced
   bool apart = false;  // somebody else talks to the worker
 };

@@ -20,6 +20,7 @@ Milliseconds left(Instant now, Instant until) {
 bool elsewhere(Code code) {
   switch (code) {
     case Code::unknown_service:
+    case Code::no_match:
     case Code::no_worker:
     case Code::queue_full:
     case Code::hopeless:
@@ -35,9 +36,12 @@ bool elsewhere(Code code) {
   }
 }
 
+// How much such a refusal says: that nobody offers it less than that nobody matches, and that less than anything else.
+int weight_of(Code code) { return code == Code::unknown_service ? 0 : code == Code::no_match ? 1 : 2; }
+
 // Refusals that pass by themselves: asked again while the wait lasts.
 bool passes(const Refused& refused, bool absent) {
-  if (refused.code == Code::unknown_service) return absent;
+  if (refused.code == Code::unknown_service || refused.code == Code::no_match) return absent;
   if (refused.code == Code::shutting_down || refused.code == Code::overloaded) return true;
   return refused.retry_ms.count() > 0 && (refused.code == Code::queue_full ||
                                           refused.code == Code::limit_reached || refused.code == Code::busy ||
@@ -87,6 +91,9 @@ void ClientCore::send_request(SessionState& session) {
   request.term_ms = session.asked.term;
   if (session.failed_at == session.broker) request.failed = session.failed;
   request.exclude = session.asked.exclude;
+  request.when = session.asked.when;
+  request.prefer = session.asked.prefer;
+  request.attributes = settings_.attributes;
   request.updates = true;  // tells that the broker lives, and that a worker does not
   brokers_.send(now_, session.broker, std::move(request), session.sent > 0, *out_);
   ++session.sent;
@@ -204,8 +211,8 @@ void ClientCore::queued(std::uint64_t broker, const Queued& message) {
 void ClientCore::request_refused(std::uint64_t handle, SessionState& session, const Refused& message) {
   session.heard = true;
   if (message.code == Code::ended && renew_request(handle, session)) return;
-  if (elsewhere(message.code) && (!session.refused || session.refused->code == Code::unknown_service)) {
-    session.refused = message;  // that nobody offers it says less than anything else
+  if (elsewhere(message.code) && (!session.refused || weight_of(session.refused->code) < weight_of(message.code))) {
+    session.refused = message;
   }
   if (elsewhere(message.code) && turn(session)) {
     send_request(session);

@@ -14,6 +14,7 @@ namespace pointsman::clients {
 struct ClientSettings {
   // Given by the shell.
   std::string name;        // shown to brokers and workers; 1 to limits::name bytes
+  Attributes attributes;   // for the conditions of workers
   std::uint64_t seed = 1;  // of the jitter
 
   // The broker. An unanswered question is repeated after `repeat`, then after twice as long each time, up to

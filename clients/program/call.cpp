@@ -88,6 +88,8 @@ class Caller {
     if (command_.wait == Milliseconds(0)) options.wait = std::chrono::milliseconds(0);
     options.priority = static_cast<int>(command_.priority);
     options.absent = command_.absent;
+    options.when = command_.wishes.when;
+    options.prefer = command_.wishes.prefer;
     client_.acquire_async(
         command_.service,
         [mailbox = mailbox_, i](std::optional<Session> session, std::optional<Error> error) {

@@ -32,8 +32,15 @@ struct RelayCommand {
 };
 int relay_command(const RelayCommand& command, const Context& context);
 
+// Which workers a request wants, and likes best.
+struct Wishes {
+  std::string when;    // a condition on the worker's attributes
+  std::string prefer;  // a preference among those
+};
+
 struct CallCommand {
   std::string service;
+  Wishes wishes;
   std::vector<std::string> requests;  // TEXT, `-` or @FILE each; none: one empty request
   std::uint64_t repeat = 1;
   std::uint64_t sessions = 1;  // at a time
@@ -49,6 +56,7 @@ int call_command(const CallCommand& command, const Context& context);
 
 struct RunCommand {
   std::string service;
+  Wishes wishes;
   std::vector<std::string> command;
   Milliseconds wait{5000};
   Milliseconds term{0};

@@ -34,7 +34,8 @@ const char* kind_of(const Slot& slot) {
   if (std::holds_alternative<double*>(slot)) return "a number";
   if (std::holds_alternative<bool*>(slot)) return "true or false";
   if (std::holds_alternative<Endpoint>(slot) || std::holds_alternative<Brokers>(slot) ||
-      std::holds_alternative<Text>(slot) || std::holds_alternative<Policy*>(slot))
+      std::holds_alternative<Text>(slot) || std::holds_alternative<ConditionText>(slot) ||
+      std::holds_alternative<Attributes*>(slot) || std::holds_alternative<Policy*>(slot))
     return "a text in quotes";
   return "a duration in quotes, like \"5s\"";
 }

@@ -13,6 +13,7 @@ Exit exit_of(Code code) {
     case Code::unreachable:
       return Exit::unreachable;
     case Code::unknown_service:
+    case Code::no_match:
     case Code::unknown_request:
     case Code::unknown_session:
     case Code::unknown_worker:
@@ -26,6 +27,7 @@ Exit exit_of(Code code) {
     case Code::overloaded:
       return Exit::no_worker;
     case Code::bad_message:
+    case Code::bad_condition:
     case Code::wrong_version:
     case Code::unknown_op:
     case Code::wrong_role:

@@ -15,7 +15,7 @@ constexpr std::string_view exit_codes = R"(Exit codes of pointsman
     2  the command line, the environment, the configuration file or a file of keys is wrong
     3  nobody answers: at the broker's endpoint, or it does not let this key in, or the worker died and none took its place;
        the message says which
-    4  not found: nobody offers the service, or there is no such worker, session or request
+    4  not found: nobody offers the service, no worker matches, or there is no such worker, session or request
     5  no worker was free, none came free within --wait, or the queue is full
     6  refused for any other reason; the message names it
     7  the bound of a load test was missed (`pointsman load --bound`, `--search`)
@@ -85,11 +85,14 @@ constexpr std::string_view configuration = R"(Configuration file of pointsman (T
   key = "/etc/pointsman/client.key"
   broker_key = "/etc/pointsman/broker.key.pub"
   timeout = "forever"
+  attributes = "team=a"             # what it says of itself; `pointsman help conditions`
 
   [worker]
   broker = "tcp://127.0.0.1:5571"
   key = "/etc/pointsman/worker.key"
   broker_key = "/etc/pointsman/broker.key.pub"
+  attributes = "gpu=h200 mem=64G region={eu, us}"
+  accepts = "team in {a, b}"        # clients of which this is true
 
   [up]                              # `pointsman up` runs a broker, and what follows, and restarts whichever fails;
                                     # with keys it is the [client] of that, and needs the role admin
@@ -137,11 +140,37 @@ loopback addresses is found on its own machine only. With --realm FILE, a key th
 them have, strangers are neither answered nor believed, and the broker's public key needs not be said with --broker-key.
 )";
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 4> topics{
+constexpr std::string_view conditions = R"(Attributes and conditions of pointsman
+
+A worker says what it is, a request says which workers it wants:
+
+  pointsman worker --service train --attribute gpu=h200 --attribute mem=64G --attribute 'region={eu, us}' -- ./train
+  pointsman call train --when 'gpu == h200 and mem >= 48G and region in {eu}' --prefer '+mem' @job
+
+An attribute is a number, a text, or a set of texts. Clients have attributes, too (--attribute of call and run), and a worker
+may ask for them: --accepts 'team in {a, b}'. In the configuration file: attributes and accepts in [worker], attributes in [client].
+
+  NAME == VALUE   NAME != VALUE            a number, a word, or a text in double quotes
+  NAME < NUMBER   also <=  >  >=           numbers may have a unit: k M G T, Ki Mi Gi Ti
+  NAME in {VALUE, VALUE}                   is one of these
+  has NAME                                 is there at all
+  A and B    A or B    not A    (A or B)   not binds closest, then and, then or
+
+What is not there, or is of another kind, makes every comparison false, also !=. A set is what any of its texts is:
+region == eu is true of {eu, us}. A preference is a list of wishes, the weightiest first: conditions, +NAME (more is better) or
+-NAME (less is better), with ; between them.
+
+A request that no worker matches is refused (exit code 4), with the clause that fails; with --absent it waits for one.
+`pointsman explain` says of a request that waits which workers do not match, and why. `pointsman ls workers --json` shows
+attributes.
+)";
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> topics{
     {{"exit-codes", exit_codes},
      {"environment", environment},
      {"configuration", configuration},
-     {"brokers", brokers}}};
+     {"brokers", brokers},
+     {"conditions", conditions}}};
 
 }  // namespace
 

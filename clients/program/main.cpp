@@ -20,8 +20,10 @@
 #include "clients/program/signals.hpp"
 #include "clients/program/words.hpp"
 #include "protocol/allowed.hpp"
+#include "protocol/condition.hpp"
 #include "protocol/keyfile.hpp"
 #include "protocol/names.hpp"
+#include "protocol/preference.hpp"
 
 namespace pointsman::program {
 namespace {
@@ -110,8 +112,10 @@ class CommandLine {
                                            std::to_string(protocol_version) + ")");
     app_.require_subcommand(0, 1);
     app_.allow_extras();  // so that an unknown command gets a better answer than the library's
-    app_.footer("Try it: `pointsman broker`, then `pointsman worker --service shout -- tr a-z A-Z`,\n"
-                "then `pointsman call shout hello`. More: `pointsman help exit-codes`, environment, configuration.");
+    app_.footer(
+        "Try it: `pointsman broker`, then `pointsman worker --service shout -- tr a-z A-Z`,\n"
+        "then `pointsman call shout hello`. More: `pointsman help exit-codes`, environment, configuration, "
+        "conditions.");
   }
 
   bool json() const { return invocation_.json; }
@@ -216,15 +220,17 @@ class CommandLine {
   }
 
   void define_worker() {
-    auto& sub = command("worker", "Make any program a worker",
-                        "  pointsman worker --service shout -- tr a-z A-Z\n"
-                        "  pointsman worker --service zip:2 --slots 4 -n 2 --time-limit 30s -- gzip -c",
-                        [this](const Context& context) {
-                          worker_.command = behind_;
-                          worker_.way = filter_ ? workers::Way::filter : server_ ? workers::Way::server
-                                                                                 : workers::Way::each;
-                          return worker_command(worker_, context);
-                        });
+    auto& sub = command(
+        "worker", "Make any program a worker",
+        "  pointsman worker --service shout -- tr a-z A-Z\n"
+        "  pointsman worker --service zip:2 --slots 4 -n 2 --time-limit 30s -- gzip -c\n"
+        "  pointsman worker --service train --attribute gpu=h200 --attribute mem=64G "
+        "--accepts 'team in {a, b}' -- ./train",
+        [this](const Context& context) {
+          worker_.command = behind_;
+          worker_.way = filter_ ? workers::Way::filter : server_ ? workers::Way::server : workers::Way::each;
+          return worker_command(worker_, context);
+        });
     takes_command_of(sub);
     sub.add_option_function<std::vector<std::string>>(
            "--service", [this](const std::vector<std::string>& texts) { offer(texts); },
@@ -235,9 +241,15 @@ class CommandLine {
     number(sub, "--weight", weight_, 1, limits::weight, "Its share, for services that do not say their own");
     number(sub, "-n,--copies", worker_.copies, 1, 1000, "That many workers, with names of their own");
     sub.add_option("--name", worker_.name, "Unique at the broker; made up without it");
-    auto* each = sub.add_flag("--each", each_, "A process for each request: stdin to stdout (this is the default)");
-    auto* filter = sub.add_flag("--filter", filter_, "One process a slot: a line to each request, a line back");
-    auto* server = sub.add_flag("--server", server_, "The command serves clients by itself, at $POINTSMAN_BIND");
+    attributes(sub, "worker.attributes");
+    condition<Condition>(sub, "--accepts", worker_.accepts,
+                         "Only clients whose attributes are so: `pointsman help conditions`");
+    auto* each =
+        sub.add_flag("--each", each_, "A process for each request: stdin to stdout (this is the default)");
+    auto* filter =
+        sub.add_flag("--filter", filter_, "One process a slot: a line to each request, a line back");
+    auto* server =
+        sub.add_flag("--server", server_, "The command serves clients by itself, at $POINTSMAN_BIND");
     each->excludes(filter)->excludes(server);
     filter->excludes(server);
     sub.add_option("--endpoint", worker_.endpoint, "With --server: where it is already")->type_name("URL");
@@ -266,15 +278,60 @@ class CommandLine {
     sub.add_flag("--quiet", relay_.quiet, "Say nothing");
   }
 
+  // What a party says of itself.
+  void attributes(CLI::App& sub, const std::string& setting) {
+    sub.add_option_function<std::vector<std::string>>(
+           "--attribute",
+           [this, setting](const std::vector<std::string>& texts) {
+             Attributes read;
+             for (const auto& text : texts) {
+               if (std::string problem = add_attribute(text, read); !problem.empty()) {
+                 said(usage(problem, "an attribute is NAME=NUMBER, NAME=TEXT or NAME={TEXT, TEXT}"));
+               }
+             }
+             invocation_.flags.push_back({setting, "--attribute", shown(read)});
+           },
+           "What it says of itself, for conditions; may be repeated")
+        ->type_name("NAME=VALUE")
+        ->take_all();
+  }
+
+  // A condition or a preference, which is read here already, so that a mistake is shown where it is.
+  template <class Kind>
+  void condition(CLI::App& sub, const std::string& name, std::string& to, const std::string& help) {
+    sub.add_option_function<std::string>(
+           name,
+           [&to, name](const std::string& text) {
+             const auto parsed = Kind::parse(text);
+             if (const auto* mistake = std::get_if<Mistake>(&parsed)) {
+               said(usage(name + " cannot be read:\n" + pointed_out(text, *mistake) + "\n" + in_words(text, *mistake),
+                          mistake->remedy));
+             }
+             to = text;
+           },
+           help)
+        ->type_name(std::is_same_v<Kind, Condition> ? "CONDITION" : "PREFERENCE");
+  }
+
+  void wishes(CLI::App& sub, Wishes& wishes) {
+    condition<Condition>(sub, "--when", wishes.when,
+                         "Only a worker whose attributes are so: `pointsman help conditions`");
+    condition<Preference>(sub, "--prefer", wishes.prefer,
+                          "Which of those: a condition, +NAME or -NAME; several with ;");
+    attributes(sub, "client.attributes");
+  }
+
   void define_call() {
-    auto& sub = command("call", "Send requests to a worker and print the answers",
-                        "  pointsman call shout hello\n"
-                        "  pointsman call zip @a.txt @b.txt --separate --json\n"
-                        "  pointsman call shout -n 1000 -c 8 hello >/dev/null",
-                        [this](const Context& context) {
-                          call_.requests.insert(call_.requests.end(), behind_.begin(), behind_.end());
-                          return call_command(call_, context);
-                        });
+    auto& sub = command(
+        "call", "Send requests to a worker and print the answers",
+        "  pointsman call shout hello\n"
+        "  pointsman call zip @a.txt @b.txt --separate --json\n"
+        "  pointsman call shout -n 1000 -c 8 hello >/dev/null\n"
+        "  pointsman call train --when 'gpu == h200 and mem >= 64G' --prefer 'region == eu; +mem' @job",
+        [this](const Context& context) {
+          call_.requests.insert(call_.requests.end(), behind_.begin(), behind_.end());
+          return call_command(call_, context);
+        });
     takes_command_of(sub);
     sub.add_option("SERVICE", call_.service, "Who is asked")->required();
     sub.add_option("REQUEST", call_.requests, "A text, @FILE, or - for stdin; a request each, none: an empty one");
@@ -283,7 +340,8 @@ class CommandLine {
     duration(sub, "--wait", call_.wait, "For a free worker");
     duration(sub, "--limit", call_.limit, "For each answer");
     number(sub, "--priority", call_.priority, 0, limits::priority, "Higher goes first");
-    sub.add_flag("--absent", call_.absent, "Wait also while nobody offers the service");
+    sub.add_flag("--absent", call_.absent, "Wait also while nobody offers the service, or no worker matches");
+    wishes(sub, call_.wishes);
     sub.add_flag("--fresh", call_.fresh, "A session for each request, instead of one for many");
     sub.add_flag("--separate", call_.separate, "Each answer on a line of its own; with --json a document each");
     sub.add_flag("--stream", call_.stream, "Print parts of an answer as they come");
@@ -302,7 +360,8 @@ class CommandLine {
     duration(sub, "--wait", run_.wait, "For a free worker");
     duration(sub, "--term", run_.term, "Of the session, renewed while CMD runs; 0: as the broker says");
     number(sub, "--priority", run_.priority, 0, limits::priority, "Higher goes first");
-    sub.add_flag("--absent", run_.absent, "Wait also while nobody offers the service");
+    sub.add_flag("--absent", run_.absent, "Wait also while nobody offers the service, or no worker matches");
+    wishes(sub, run_.wishes);
   }
 
   void define_inspection() {
@@ -599,7 +658,7 @@ class CommandLine {
   void define_help() {
     auto& help = *app_.add_subcommand("help",
                                       "Show the help of a command, or a topic: exit-codes, environment, "
-                                      "configuration, brokers");
+                                      "configuration, brokers, conditions");
     help.add_option("TOPIC", topic_, "A command or a topic");
     help.footer("Examples:\n  pointsman help call\n  pointsman help exit-codes");
     help.final_callback([this] { invocation_.action = [this](const Context&) { return print_help(); }; });
@@ -714,7 +773,7 @@ class CommandLine {
     }
     return complain(
         usage("there is no help on \"" + topic_ + "\"" + did_you_mean(topic_, known),
-              "see: pointsman --help, and pointsman help exit-codes, environment, configuration, brokers"),
+              "see: pointsman --help, and pointsman help exit-codes, environment, configuration, brokers, conditions"),
         invocation_.json);
   }
 

@@ -24,6 +24,8 @@ AcquireOptions acquire_options(const RunCommand& command, const Context& context
   options.term = std::chrono::milliseconds(command.term.count());
   options.priority = static_cast<int>(command.priority);
   options.absent = command.absent;
+  options.when = command.wishes.when;
+  options.prefer = command.wishes.prefer;
   options.apart = true;  // the command is the one that talks to the worker
   options.reassign = 0;
   return options;

@@ -14,6 +14,7 @@
 #include "clients/program/config.hpp"
 #include "clients/program/duration.hpp"
 #include "clients/program/nearest.hpp"
+#include "protocol/condition.hpp"
 #include "protocol/finder/core/sources.hpp"
 
 namespace pointsman::program {
@@ -79,6 +80,10 @@ constexpr std::array setting_list{
     Key<Settings>{"broker.sessions_max", core<&Options::sessions_max>, "sessions", 1, 100'000'000},
     Key<Settings>{"broker.remembered_max", core<&Options::remembered_max>, "ended requests that are known", 0,
                   100'000'000},
+    Key<Settings>{"broker.classes_max", core<&Options::classes_max>,
+                  "classes of workers of one service that differ in attributes or in whom they accept", 1, 65'536},
+    Key<Settings>{"broker.demands_max", core<&Options::demands_max>,
+                  "demands of requests that differ in condition, preference or attributes", 1, 100'000},
     Key<Settings>{"broker.watchers_max", core<&Options::watchers_max>, "watchers", 0, 10'000},
     Key<Settings>{"broker.watchers_per_key", core<&Options::watchers_per_key>, "watchers of one key", 0, 10'000},
     Key<Settings>{"broker.page_bytes", core<&Options::page_bytes>, "rows of one listing, about", 4096,
@@ -116,6 +121,8 @@ constexpr std::array setting_list{
                   "the broker's public key, or a file that has it; goes with key"},
     Key<Settings>{"client.realm", [](Settings& s) -> Slot { return Text{&s.client_realm}; },
                   "file of the key by which brokers that were looked for are known"},
+    Key<Settings>{"client.attributes", [](Settings& s) -> Slot { return &s.client_attributes; },
+                  "NAME=VALUE …: what it says of itself, for the conditions of workers"},
     Key<Settings>{"client.timeout", [](Settings& s) -> Slot { return &s.client_timeout; },
                   "of a whole command", 1, day, true},
     Key<Settings>{"worker.broker", [](Settings& s) -> Slot { return Brokers{&s.worker_broker}; },
@@ -126,6 +133,10 @@ constexpr std::array setting_list{
                   "the broker's public key, or a file that has it; goes with key"},
     Key<Settings>{"worker.realm", [](Settings& s) -> Slot { return Text{&s.worker_realm}; },
                   "file of the key by which brokers that were looked for are known"},
+    Key<Settings>{"worker.attributes", [](Settings& s) -> Slot { return &s.worker_attributes; },
+                  "NAME=VALUE …: what it says of itself, for the conditions of requests"},
+    Key<Settings>{"worker.accepts", [](Settings& s) -> Slot { return ConditionText{&s.worker_accepts}; },
+                  "a condition on the attributes of clients"},
 };
 
 constexpr std::array service_list{
@@ -223,6 +234,26 @@ struct Assigner {
   std::optional<Wrong> operator()(Text slot) const {
     if (text.empty() || text.size() > 4096) return Wrong{"it is a text of 1 to 4096 bytes", ""};
     *slot.text = text;
+    return std::nullopt;
+  }
+
+  std::optional<Wrong> operator()(ConditionText slot) const {
+    const auto parsed = Condition::parse(text);
+    if (const auto* mistake = std::get_if<Mistake>(&parsed)) {
+      return Wrong{in_words(text, *mistake) + "\n" + pointed_out(text, *mistake), mistake->remedy};
+    }
+    if (const std::string never = std::get<Condition>(parsed).contradiction(); !never.empty())
+      return Wrong{never, ""};
+    *slot.text = text;
+    return std::nullopt;
+  }
+
+  std::optional<Wrong> operator()(Attributes* slot) const {
+    Attributes read;
+    if (std::string problem = add_attributes(text, read); !problem.empty()) {
+      return Wrong{std::move(problem), "attributes are NAME=VALUE, separated by spaces"};
+    }
+    *slot = std::move(read);
     return std::nullopt;
   }
 
@@ -340,8 +371,10 @@ std::string shown(const Slot& slot) {
       [](const auto& value) -> std::string {
         using Kind = std::remove_cvref_t<decltype(value)>;
         if constexpr (std::is_same_v<Kind, Endpoint> || std::is_same_v<Kind, Brokers> ||
-                      std::is_same_v<Kind, Text>) {
+                      std::is_same_v<Kind, Text> || std::is_same_v<Kind, ConditionText>) {
           return *value.text;
+        } else if constexpr (std::is_same_v<Kind, Attributes*>) {
+          return pointsman::shown(*value);
         } else if constexpr (std::is_same_v<Kind, Duration*>) {
           return exact(std::chrono::duration_cast<Milliseconds>(*value));
         } else if constexpr (std::is_same_v<Kind, Milliseconds*>) {

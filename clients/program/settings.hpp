@@ -42,6 +42,8 @@ struct Settings {
   std::string client_key, client_broker_key;  // a file; Z85 or a file. Empty: no encryption
   std::string worker_key, worker_broker_key;
   std::string client_realm, worker_realm;  // a file each; empty: none
+  Attributes client_attributes, worker_attributes;
+  std::string worker_accepts;  // a condition on clients
 
   std::string file;                           // that was read; empty: none
   std::map<std::string, std::string> origin;  // by name; what is not listed is a default
@@ -59,8 +61,12 @@ struct Brokers {
 struct Text {
   std::string* text;
 };
-using Slot =
-    std::variant<Endpoint, Brokers, Text, Duration*, Milliseconds*, std::uint64_t*, double*, bool*, Policy*>;
+// A condition on attributes.
+struct ConditionText {
+  std::string* text;
+};
+using Slot = std::variant<Endpoint, Brokers, Text, ConditionText, Attributes*, Duration*, Milliseconds*,
+                          std::uint64_t*, double*, bool*, Policy*>;
 
 // One setting of `Owner`. The bounds are milliseconds for durations.
 template <class Owner>

@@ -36,6 +36,8 @@ int worker_command(workers::SidecarOptions options, const Context& context) {
   options.key = context.settings.worker_key;
   options.broker_key = context.settings.worker_broker_key;
   options.realm = context.settings.worker_realm;
+  options.attributes = context.settings.worker_attributes;
+  if (options.accepts.empty()) options.accepts = context.settings.worker_accepts;
   options.trace = context.trace;
   if (context.settings.client_timeout != forever) options.patience = context.settings.client_timeout;
   if (const auto problem = wrong_with(options)) return complain(*problem, context.json);

@@ -124,6 +124,18 @@ void growth(benchmark::State& state) {
                             .aside = false};
     add("hand_off_through_line/" + name + "/100000", [=](benchmark::State& s) { hand_off(s, line); });
   }
+  // 100,000 workers that differ in one attribute of 1,000 values; a condition that ten of these meet, half of them, or all.
+  for (const Policy policy : {Policy::weighted_round_robin, Policy::least_connections, Policy::two_choices}) {
+    FleetOptions classes{.policy = policy, .workers = 100'000, .sessions = 10'000, .classes = 1000};
+    const std::string name(word(policy));
+    add("hand_off_classes/" + name + "/any", [=](benchmark::State& s) { hand_off(s, classes); });
+    classes.when = "class < 10";
+    add("hand_off_classes/" + name + "/ten", [=](benchmark::State& s) { hand_off(s, classes); });
+    classes.when = "class < 500";
+    add("hand_off_classes/" + name + "/half", [=](benchmark::State& s) { hand_off(s, classes); });
+    classes.prefer = "+class";
+    add("hand_off_classes/" + name + "/half_liked", [=](benchmark::State& s) { hand_off(s, classes); });
+  }
   for (const std::size_t workers : {1000U, 100'000U}) {
     add("renewal/" + std::to_string(workers), [=](benchmark::State& s) { renewal(s, workers); });
   }

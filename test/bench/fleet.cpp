@@ -101,6 +101,9 @@ void Fleet::register_workers(std::size_t count) {
                      .slots = options_.slots,
                      .endpoint = numbered("tcp://10.0.0.1:%lu", 10'000 + number % 50'000),
                      .lease_ms = 1h};
+    if (options_.classes > 1) {
+      MUST(message.attributes.add("class", static_cast<double>(number % options_.classes)).empty());
+    }
     out_.clear();
     broker_.step(now_,
                  Received{address(Door::workers, 1'000'000 + number % connections), std::move(message), {}},
@@ -118,7 +121,9 @@ Received Fleet::request(const std::string& service) {
                   .service = service,
                   .client = numbered("client-%05lu", client),
                   .wait_ms = 24h,
-                  .absent = service != "resize"},
+                  .absent = service != "resize",
+                  .when = options_.when,
+                  .prefer = options_.prefer},
           {}};
 }
 

@@ -23,6 +23,9 @@ struct FleetOptions {
   std::size_t sessions = 100;  // open from the start; the oldest is closed first
   std::size_t waiting = 0;     // requests that wait from the start
   bool aside = true;           // these wait for a service of their own, where nothing becomes free
+  std::size_t classes = 1;     // of workers: the attribute `class` runs from 0 up to this
+  std::string when;            // the condition of every request
+  std::string prefer;
   friend bool operator==(const FleetOptions&, const FleetOptions&) = default;
 };
 

@@ -46,6 +46,28 @@ void pick_and_return(benchmark::State& state, Policy policy, std::size_t count, 
   }
 }
 
+// The choice alone, among some of the classes that so many workers fall into: each step chooses, and the chosen seat
+// keeps its place.
+void choose_among(benchmark::State& state, Policy policy, std::size_t count, std::size_t classes, std::size_t among) {
+  Chooser chooser(policy, 1);
+  std::vector<std::unique_ptr<Seat>> seats;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto seat = std::make_unique<Seat>();
+    seat->order = i + 1;
+    seat->class_index = i % classes;
+    chooser.add(*seat);
+    seats.push_back(std::move(seat));
+  }
+  ClassSet set;
+  for (std::size_t i = 0; i < among; ++i) set.add(i * (classes / among));
+  for (auto _ : state) {
+    Seat* seat = chooser.choose({}, &set);
+    benchmark::DoNotOptimize(seat);
+    seat->connections = (seat->connections + 1) % 8;
+    chooser.touch(*seat);
+  }
+}
+
 // One comes to the end of a line of so many, and one of those in the middle takes its request back.
 void enter_and_cancel(benchmark::State& state, std::size_t waiting) {
   static std::unique_ptr<Fleet> fleet;
@@ -71,6 +93,13 @@ void enter_and_cancel(benchmark::State& state, std::size_t waiting) {
                 .c_str(),
             [=](benchmark::State& s) { pick_and_return(s, policy, count, weights); });
       }
+    }
+  }
+  for (const Policy policy : {Policy::weighted_round_robin, Policy::least_connections, Policy::two_choices}) {
+    for (const std::size_t among : {10U, 100U, 1000U}) {
+      benchmark::RegisterBenchmark(
+          ("choose_among/" + std::string(word(policy)) + "/100000/1000/" + std::to_string(among)).c_str(),
+          [=](benchmark::State& s) { choose_among(s, policy, 100'000, 1000, among); });
     }
   }
   for (const std::size_t waiting : {1000U, 1'000'000U}) {

@@ -82,7 +82,8 @@ const std::vector<std::string> small{"--clients",        "tcp://127.0.0.1:*", "-
                                      "--send-queue",      "4",                 "--outbox-bytes",  "65536",
                                      "--sessions-max",    "1000",              "--waiting-max",   "1000",
                                      "--workers-max",     "1000",              "--remembered-max", "1000",
-                                     "--services-max",    "1000"};
+                                     "--services-max",    "1000",              "--demands-max",   "100",
+                                     "--classes-max",     "100"};
 
 TEST_CASE("bounds: a broker has no more memory than twice what it may have, whatever its limits allow") {
   const auto bound = [](const std::vector<std::string>& more) {

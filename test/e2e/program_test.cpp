@@ -512,3 +512,32 @@ TEST_CASE("e2e program: every level has a help with examples, and the topics are
   CHECK(alone({"help", "nothing"}).code == 2);
   CHECK(has(alone({"--version"}).out, "pointsman 0."));
 }
+
+TEST_CASE("a condition finds the worker that meets it and a clause that nobody meets is named") {
+  House house;
+  house.worker({"--service", "train", "--name", "big", "--attribute", "gpu=h200", "--attribute", "mem=64G", "--", "sh", "-c", "echo big"});
+  house.worker({"--service", "train", "--name", "small", "--attribute", "gpu=h200", "--attribute", "mem=32G", "--accepts",
+                "team == red", "--", "sh", "-c", "echo small"});
+  CHECK(house.pointsman({"call", "train", "x", "--when", "gpu==h200 and mem >= 48G"}).out == "big\n");
+  CHECK(house.pointsman({"call", "train", "x", "--when", "mem < 48G", "--attribute", "team=red"}).out == "small\n");
+  CHECK(house.pointsman({"call", "train", "x", "--prefer", "-mem", "--attribute", "team=red"}).out == "small\n");
+  CHECK(house.pointsman({"run", "train", "--when", "mem > 48G", "--", "sh", "-c", "echo $POINTSMAN_WORKER"}).out == "big\n");
+
+  const auto nobody = house.pointsman({"call", "train", "x", "--when", "gpu == h200 and cpu == arm"});
+  CHECK(nobody.code == 4);
+  CHECK(has(nobody.err, "`cpu == arm` is true of none of 2 workers: none has cpu"));
+  const auto stern = house.pointsman({"call", "train", "x", "--when", "mem == 32G", "--attribute", "team=blue"});
+  CHECK(stern.code == 4);
+  CHECK(has(stern.err, "none of these accepts this client: `team == red` is not true: team is blue"));
+
+  const auto wrong = house.pointsman({"call", "train", "x", "--when", "mem >= 64GB"});
+  CHECK(wrong.code == 2);
+  CHECK(has(wrong.err, "at character 8: >= compares numbers, and 64GB is none"));
+  CHECK(has(wrong.err, "mem >= 64GB\n"));
+  CHECK(has(wrong.err, "       ^"));
+  CHECK(house.pointsman({"worker", "--service", "s", "--attribute", "gpu", "--", "cat"}).code == 2);
+  const auto listed = house.pointsman({"ls", "workers", "--json"});
+  CHECK(is_json(listed.out));
+  CHECK(has(listed.out, R"("attributes":{"gpu":"h200","mem":64000000000})"));
+  CHECK(has(listed.out, R"("accepts":"team == red")"));
+}

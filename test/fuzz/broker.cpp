@@ -40,6 +40,8 @@ broker::Options options_of(Input& input) {
   options.sessions_max = sessions_max;
   options.remembered_max = remembered_max;
   options.watchers_max = watchers_max;
+  options.classes_max = 4;
+  options.demands_max = 5;
   if ((kind & 1) != 0) options.lease_forever = false;
   options.service.policy = static_cast<Policy>(kind % Words<Policy>::list.size());
   options.service.queue_max = waiting_max / 2;

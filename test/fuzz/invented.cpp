@@ -5,6 +5,8 @@
 #include <array>
 #include <type_traits>
 
+#include "protocol/must.hpp"
+
 namespace pointsman::fuzz {
 
 namespace {
@@ -124,6 +126,14 @@ std::string invent_text(Input& input, std::string_view key, std::uint64_t min, s
     static constexpr std::array<std::string_view, 8> ops{"request", "cancel", "release", "renew",
                                                          "call",    "open",   "register", "heartbeat"};
     text = ops[choice % ops.size()];
+  } else if (key == "when" || key == "accepts") {
+    static constexpr std::array<std::string_view, 10> conditions{
+        "a == 1", "a in {1, x}", "not has a",        "b > 1 and a == x",  "a == y or b <= 2",
+        "a != 1", "(has b)",     "b>1 and a==\"x\"", "a == 1 and a == 2", "a ="};
+    text = conditions[choice % conditions.size()];
+  } else if (key == "prefer") {
+    static constexpr std::array<std::string_view, 5> wishes{"+b", "-b", "a == 1; +b", "has a", "+"};
+    text = wishes[choice % wishes.size()];
   } else if (pool != pools.end()) {
     text = std::string(pool->start) + std::to_string(choice % pool->size + 1);
   } else if (key != "key" && choice % 4 != 0) {
@@ -132,6 +142,16 @@ std::string invent_text(Input& input, std::string_view key, std::uint64_t min, s
   if (text.size() > max) text = std::string(max, 'x');
   if (text.size() < min) text.append(min - text.size(), 'x');
   return text;
+}
+
+Attributes invent_attributes(Input& input) {
+  static constexpr std::array<std::string_view, 4> as{"a=1", "a=2", "a=x", "a={x, y}"};
+  static constexpr std::array<std::string_view, 4> bs{"b=1", "b=2", "b=3", "b=z"};
+  const std::uint8_t choice = input.byte();
+  Attributes out;
+  if ((choice & 1) != 0) MUST(add_attribute(as[(choice >> 1) % 4], out).empty());
+  if ((choice & 8) != 0) MUST(add_attribute(bs[(choice >> 4) % 4], out).empty());
+  return out;
 }
 
 Message invent_any(Input& input, const Known& known) {

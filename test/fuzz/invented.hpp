@@ -38,6 +38,9 @@ class Known {
 Milliseconds invent_time(Input& input, std::uint64_t min, std::uint64_t max, bool endless);
 std::string invent_text(Input& input, std::string_view key, std::uint64_t min, std::uint64_t max);
 
+// A few that conditions ask for.
+Attributes invent_attributes(Input& input);
+
 template <class T>
 T invent(Input& input, const Known& known);
 
@@ -56,7 +59,12 @@ Value invent_value(Input& input, const Known& known, std::string_view key, std::
     return invent_time(input, min, max, endless);
   } else if constexpr (std::is_enum_v<Value>) {
     return static_cast<Value>(input.below(Words<Value>::list.size()));
-  } else if constexpr (requires { typename Value::value_type; Value{}.size(); }) {
+  } else if constexpr (std::is_same_v<Value, Attributes>) {
+    return invent_attributes(input);
+  } else if constexpr (requires {
+                         typename Value::value_type;
+                         Value{}.size();
+                       }) {
     using Item = typename Value::value_type;
     Value list;
     const std::size_t choice = input.byte();

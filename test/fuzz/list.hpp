@@ -48,6 +48,10 @@ std::vector<std::string> zap_seeds();
 void run_words(std::string_view input);
 std::vector<std::string> words_seeds();
 
+// Conditions and preferences, evaluated over attributes.
+void run_condition(std::string_view input);
+std::vector<std::string> condition_seeds();
+
 // The cores: bytes are events, one after the other, and the moments between them.
 void run_broker(std::string_view input);
 std::vector<std::string> broker_seeds();

@@ -25,6 +25,7 @@ std::span<const Target> targets() {
       Target{"keyfile", run_keyfile, keyfile_seeds, 600},
       Target{"zap", run_zap, zap_seeds, 600},
       Target{"words", run_words, words_seeds, 300},
+      Target{"condition", run_condition, condition_seeds, 1200},
       Target{"broker", run_broker, broker_seeds, 4096},
       Target{"worker", run_worker, worker_seeds, 4096},
       Target{"client", run_client, client_seeds, 4096},

@@ -49,6 +49,8 @@ broker::Options options_of(Fields& fields) {
   o.watchers_max = fields.number("watchers_max", o.watchers_max);
   o.watchers_per_key = fields.number("watchers_per_key", o.watchers_per_key);
   o.page_bytes = fields.number("page_bytes", o.page_bytes);
+  o.classes_max = fields.number("classes_max", o.classes_max);
+  o.demands_max = fields.number("demands_max", o.demands_max);
   o.audit = fields.flag("audit");
   o.audit_refusals = fields.number("audit_refusals", o.audit_refusals);
   o.audit_refusals_burst = fields.number("audit_refusals_burst", o.audit_refusals_burst);

@@ -4,6 +4,7 @@
 
 #include "test/sim/parties.hpp"
 #include "test/sim/telling.hpp"
+#include "test/sim/wishes.hpp"
 
 namespace pointsman::sim {
 namespace {
@@ -102,6 +103,10 @@ void ClientParty::begin(const std::string& service, bool proof, bool extra) {
     if (chance_.hit(0.2)) acquire.term = Milliseconds(chance_.between(500, 20'000));
     if (chance_.hit(0.1)) acquire.exclude = {"w" + std::to_string(chance_.between(1, 3))};
     acquire.apart = chance_.hit(0.05);
+    if (stage_.profile.conditional) {
+      acquire.when = draw_condition(chance_);
+      acquire.prefer = draw_preference(chance_);
+    }
     handle.calls_allowed = !acquire.apart;
   }
   handles_.emplace(number, std::move(handle));

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "test/sim/wishes.hpp"
+
 namespace pointsman::sim {
 namespace {
 
@@ -27,10 +29,12 @@ void History::broker_started(std::uint64_t epoch) {
 void History::before_broker(const broker::Event& event, Instant now, Instant deadline) {
   if (deadline != never && now > deadline) late_ += now - deadline + profile_.broker.stall;
   asking_.reset();
+  registering_.reset();
   const auto* received = std::get_if<Received>(&event);
   if (!received) return;
   const auto* request = std::get_if<Request>(&received->message);
   if (request && received->from.door == Door::clients) wanted(*request, now);
+  if (const auto* m = std::get_if<Register>(&received->message)) registering_ = *m;
   std::visit(
       [&](const auto& m) {
         using M = std::remove_cvref_t<decltype(m)>;
@@ -59,6 +63,12 @@ void History::wanted(const Request& request, Instant now) {
   want.priority = request.priority;
   want.order = ++orders_;
   want.exclude = {request.exclude.begin(), request.exclude.end()};
+  want.when = request.when;
+  want.attributes = request.attributes;
+}
+
+bool History::suits(const Lease& worker, const Want& want) {
+  return holds(want.when, worker.attributes) && holds(worker.accepts, want.attributes);
 }
 
 void History::after_broker(const broker::Event& event, const broker::Actions& actions, Instant now) {
@@ -131,7 +141,10 @@ void History::check_answers(const broker::Event& event, const broker::Actions& a
 void History::registered(const Registered& m, Instant now) {
   if (m.lease <= last_id_) throw Violation(m.lease <= epoch_ ? 31 : 4, "lease " + number(m.lease) + " is not larger than all ids before");
   last_id_ = m.lease;
-  leases_[m.lease] = {.worker = m.worker, .term = m.term_ms, .heard = now, .heard_global = world_.now(), .late_then = late_};
+  Lease& lease = leases_[m.lease];
+  lease = {.worker = m.worker, .term = m.term_ms, .heard = now, .heard_global = world_.now(), .late_then = late_};
+  lease.attributes = registering_.value().attributes;
+  lease.accepts = registering_->accepts;
 }
 
 void History::assigned(const Assign& assign, Instant now) {
@@ -155,11 +168,13 @@ void History::assigned(const Assign& assign, Instant now) {
     if (want == waiting_.end()) throw Violation(8, "granted to request " + row.id + ", which does not wait");
     for (const auto& [id, other] : waiting_) {
       if (other.service != row.service || other.priority != want->second.priority) continue;
-      if (other.order < want->second.order && !other.exclude.contains(held.worker))
+      if (other.order < want->second.order && !other.exclude.contains(held.worker) && suits(held, other))
         throw Violation(16, "request " + row.id + " was granted before " + id + ", which came earlier");
     }
     if (want->second.exclude.contains(held.worker))
       throw Violation(18, "request " + row.id + " was granted " + held.worker + ", which it excludes");
+    if (!suits(held, want->second))
+      throw Violation(87, "request " + row.id + " (" + want->second.when + ") was granted " + held.worker + ", which does not suit it");
     waiting_.erase(want);
     const auto before = granted_.find(row.id);
     if (before != granted_.end()) {
@@ -242,7 +257,8 @@ void History::inspected(const Lists& lists) {
       if (worker.state != State::alive || !worker.why.empty() || worker.used >= worker.slots) continue;
       const auto& plans = profile_.workers;
       const auto plan = std::find_if(plans.begin(), plans.end(), [&](const auto& p) { return p.settings.name == worker.worker; });
-      if (plan == plans.end() || waiting_.at(row.id).exclude.contains(worker.worker)) continue;
+      const Want& want = waiting_.at(row.id);
+      if (plan == plans.end() || want.exclude.contains(worker.worker) || !suits(leases_.at(worker.lease), want)) continue;
       for (const auto& offer : plan->settings.offers)
         if (offer.service == row.service && (offer.slots == 0 || used[worker.worker][row.service] < offer.slots))
           throw Violation(15, "request " + row.id + " waits while " + worker.worker + " has a free slot");

@@ -83,6 +83,8 @@ class History {
     Instant heard_global;  // in world time
     Duration late_then{};
     bool over = false;  // struck off
+    Attributes attributes;
+    std::string accepts;
   };
   struct Want {
     std::string service;
@@ -91,8 +93,11 @@ class History {
     std::uint64_t order = 0;
     Instant deadline;  // on the broker's clock
     std::set<std::string> exclude;
+    std::string when;
+    Attributes attributes;
   };
 
+  static bool suits(const Lease& worker, const Want& want);
   void heard(std::uint64_t lease, Instant now);
   void wanted(const Request& request, Instant now);
   void assigned(const Assign& assign, Instant now);
@@ -110,6 +115,7 @@ class History {
   std::set<std::pair<std::uint64_t, std::uint64_t>> served_in_;  // sessions and numbers of their calls
   std::deque<Given> tickets_;
   std::optional<Request> asking_;  // in this step
+  std::optional<Register> registering_;
   std::uint64_t epoch_ = 0;
   std::uint64_t last_id_ = 0;
   std::uint64_t orders_ = 0;

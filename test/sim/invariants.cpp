@@ -70,6 +70,7 @@ constexpr std::array table{
     Invariant{84, false, "a session that was released, or is not the answer, ends when its worker comes back with it"},
     Invariant{85, false, "a worker is asked for its list if its figures differ twice, or it opened what is not known; else not"},
     Invariant{86, false, "a worker that takes tickets begins no session later than a term after the last heartbeat that was answered"},
+    Invariant{87, false, "a request is granted a worker that meets its condition and accepts its client, and none that it likes less"},
     // Figures and form.
     Invariant{70, false, "without trouble, broker and workers never differ in their figures (no sync)"},
     Invariant{71, false, "the broker refuses exactly what the reference refuses, for the same reason"},

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "test/sim/wishes.hpp"
+
 namespace pointsman::sim {
 namespace {
 
@@ -93,6 +95,26 @@ void draw_clients(Chance& chance, Profile& p) {
   }
 }
 
+// Drawn from a chance of its own, so that a seed without conditions stays what it was. Of each service there is a worker
+// that takes any client, or some would never be served.
+void draw_wishes(Profile& p) {
+  Chance chance(p.seed ^ 0xc04d);
+  p.conditional = chance.hit(0.4);
+  if (!p.conditional) return;
+  std::vector<std::string> open;
+  for (auto& plan : p.workers) {
+    auto& s = plan.settings;
+    s.attributes = draw_worker_attributes(chance);
+    const bool spare = std::all_of(s.offers.begin(), s.offers.end(), [&](const Offer& offer) {
+      return std::find(open.begin(), open.end(), offer.service) != open.end();
+    });
+    if (spare) s.accepts = draw_acceptance(chance);
+    if (!s.accepts.empty()) continue;
+    for (const Offer& offer : s.offers) open.push_back(offer.service);
+  }
+  for (auto& client : p.clients) client.attributes = draw_client_attributes(chance);
+}
+
 void draw_workload(Chance& chance, Profile& p) {
   p.work = chance.hit(0.3) ? chance.between(milliseconds(500), milliseconds(5000))
                            : chance.between(milliseconds(1), milliseconds(200));
@@ -139,6 +161,7 @@ Profile draw(std::uint64_t seed, const Cut& cut) {
   draw_workers(chance, p);
   draw_clients(chance, p);
   draw_workload(chance, p);
+  draw_wishes(p);
   p.heal = healing(p);
   p.calm = std::max<Duration>(seconds(60), p.quiet ? 2 * p.heal : Duration(0)) + (p.quiet ? 3 * p.hold : Duration(0));
   if (p.workers.size() > cut.workers) p.workers.resize(cut.workers);

@@ -31,6 +31,7 @@ struct Profile {
   bool faultless = false; // no trouble at all
   bool supervised = false;  // a supervisor starts broker and workers
   bool reference = false; // the broker is accompanied by a reference
+  bool conditional = false;  // workers and clients have attributes, and conditions on each other
   bool deep = false;      // every check after every step, instead of a sample of the expensive ones
   Duration chaos{};       // how long things go wrong
   Duration heal{};        // then: what any lease, pause or term takes to be over

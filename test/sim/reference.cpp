@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "protocol/digest.hpp"
+#include "test/sim/wishes.hpp"
 
 namespace pointsman::sim {
 namespace {
@@ -47,10 +48,27 @@ bool Reference::is_free(const Worker& worker, const std::string& service) const 
          seat->second.used < room(worker, service);
 }
 
-std::vector<Reference::Worker*> Reference::free_at(const std::string& service) {
+bool Reference::suits(const Worker& worker, const Asked& asked) {
+  return worker.seats.contains(asked.service) && holds(asked.when, worker.attributes) && holds(worker.accepts, asked.attributes);
+}
+
+bool Reference::wants_the_same(const Asked& a, const Asked& b) {
+  return a.when == b.when && a.prefer == b.prefer && a.attributes == b.attributes;
+}
+
+// Both might take the same worker, or want the same at least.
+bool Reference::rivals(const Asked& a, const Asked& b) const {
+  if (a.service != b.service) return false;
+  return wants_the_same(a, b) || std::any_of(workers_.begin(), workers_.end(), [&](const auto& entry) {
+           return suits(entry.second, a) && suits(entry.second, b);
+         });
+}
+
+// Those that it excludes, too.
+std::vector<Reference::Worker*> Reference::free_for(const Asked& asked) {
   std::vector<Worker*> free;
   for (auto& [lease, worker] : workers_)
-    if (is_free(worker, service)) free.push_back(&worker);
+    if (is_free(worker, asked.service) && suits(worker, asked)) free.push_back(&worker);
   return free;
 }
 
@@ -111,7 +129,7 @@ void Reference::stepped(Instant now, const broker::Event& event, const broker::A
   }
   if (settled && !was_settled)
     for (const auto& [name, asked] : waiting_)
-      if (!asked->absent && !offered(asked->service))
+      if (unserved(*asked))
         throw Violation(71, "request " + text(name) + " should be refused: the workers had their time to come back");
   settle();
 }
@@ -132,13 +150,15 @@ void Reference::settle() {
     lines.insert(asked->service);
   }
   for (const auto& service : lines) {
-    const auto free = free_at(service);
-    if (free.empty()) continue;
-    const auto waiting = line(service);
-    for (std::size_t i = 0; i < std::min(looked_at, waiting.size()); ++i)
+    std::size_t looked = 0;  // at those for whom somebody is free, excluded or not
+    for (const Asked* waiting : line(service)) {
+      const auto free = free_for(*waiting);
+      if (free.empty()) continue;
+      if (looked++ == looked_at) break;
       for (const Worker* worker : free)
-        if (!waiting[i]->exclude.contains(worker->name))
+        if (!waiting->exclude.contains(worker->name))
           throw Violation(15, "a request for " + service + " waits while " + worker->name + " has a free slot");
+    }
   }
   if (must_sync_) throw Violation(85, "lease " + number(*must_sync_) + " is not asked for its list, though it differs");
   check_times();
@@ -226,33 +246,46 @@ void Reference::take(const Address& from, const Request& m) {
     if (worker.asked_since == never) worker.asked_since = now_;
     may_release_.insert(m.failed);
   }
-  wanted_ = Asked{.service = m.service, .exclude = {m.exclude.begin(), m.exclude.end()}, .priority = m.priority,
-                  .peer = from.peer, .deadline = now_ + m.wait_ms, .absent = m.absent};
-  refuse_ = refusal(m);
+  wanted_ = Asked{.service = m.service, .exclude = {m.exclude.begin(), m.exclude.end()}, .when = m.when, .prefer = m.prefer,
+                  .attributes = m.attributes, .priority = m.priority, .peer = from.peer, .deadline = now_ + m.wait_ms,
+                  .absent = m.absent};
+  refuse_ = refusal(m, *wanted_);
   if (refuse_) wanted_.reset();
 }
 
-bool Reference::offered(const std::string& service) const {
-  return std::any_of(workers_.begin(), workers_.end(), [&](const auto& entry) { return entry.second.seats.contains(service); });
+// Why none of the registered workers will ever do for it, if it does not wait for one to come.
+std::optional<Code> Reference::unserved(const Asked& asked) const {
+  if (asked.absent) return std::nullopt;
+  bool offered = false;
+  for (const auto& [lease, worker] : workers_) {
+    if (!worker.seats.contains(asked.service)) continue;
+    if (suits(worker, asked)) return std::nullopt;
+    offered = true;
+  }
+  return offered ? Code::no_match : Code::unknown_service;
 }
 
 // Why a request cannot even wait; nothing if it is granted or waits.
-std::optional<Code> Reference::refusal(const Request& m) const {
-  std::uint64_t seats = 0, slots = 0;
+std::optional<Code> Reference::refusal(const Request& m, const Asked& asked) const {
+  std::uint64_t seats = 0, matching = 0, slots = 0;
   bool free = false;
   for (const auto& [lease, worker] : workers_) {
     if (!worker.seats.contains(m.service)) continue;
     ++seats;
+    if (!suits(worker, asked)) continue;
+    ++matching;
     if (worker.available()) slots += room(worker, m.service);
     const bool excluded = std::count(m.exclude.begin(), m.exclude.end(), worker.name) > 0;
     free = free || (is_free(worker, m.service) && !excluded);
   }
   const bool settling = now_ < started_ + options_.settle && m.wait_ms.count() > 0;
   if (!m.absent && seats == 0 && !settling) return Code::unknown_service;
+  if (!m.absent && matching == 0 && !settling) return Code::no_match;
   if (free) return std::nullopt;
   if (m.wait_ms.count() == 0) return Code::no_worker;
-  const auto ahead = line(m.service).size();
-  if (ahead >= settings(m.service).queue_max) return Code::queue_full;
+  const auto waiting = line(m.service);
+  if (waiting.size() >= settings(m.service).queue_max) return Code::queue_full;
+  const auto ahead = std::count_if(waiting.begin(), waiting.end(), [&](const Asked* other) { return rivals(*other, asked); });
   const auto mean = means_.find(m.service);
   if (mean == means_.end() || mean->second.done < 10 || slots == 0 || m.priority != 0) return std::nullopt;
   const double k = static_cast<double>(ahead + 1);
@@ -430,6 +463,8 @@ void Reference::fact(const Address& to, const Registered& m) {
   worker.forgiven_then = forgiven_;
   worker.overslept_then = overslept_;
   worker.draining = registering_->draining;
+  worker.attributes = registering_->attributes;
+  worker.accepts = registering_->accepts;
   for (const auto& offer : registering_->services) {
     const auto slots = offer.slots == 0 ? worker.slots : std::min(offer.slots, worker.slots);
     worker.seats[offer.service] = {.weight = offer.weight, .slots = slots, .order = ++orders_};
@@ -462,18 +497,19 @@ void Reference::fact(const Address&, const Assign& m) {
   Asked& asked = waiting->second;
   if (asked.service != row.service) throw Violation(12, "request " + row.id + " is granted another service");
   if (asked.exclude.contains(worker.name)) throw Violation(18, "request " + row.id + " is granted " + worker.name + ", which it excludes");
+  if (!suits(worker, asked))
+    throw Violation(87, "request " + row.id + " (" + asked.when + ") is granted " + worker.name + ", which does not suit it");
   if (!at_once) {
-    const auto free = free_at(row.service);
     // With a slow start slots appear in the middle of a step, at one worker after the other.
     const bool appear = settings(row.service).slow_start > Duration(0);
     for (const Asked* earlier : line(row.service)) {
       if (earlier == &asked) break;
-      for (const Worker* one : free)
+      for (const Worker* one : free_for(*earlier))
         if (!earlier->exclude.contains(one->name) && (!appear || one == &worker))
           throw Violation(16, "request " + row.id + " is granted before one that comes earlier in line");
     }
   }
-  check_choice(row.service, asked, worker);
+  check_choice(asked, worker);
   worker.assigned = m.first;
   worker.assigned_at = now_;
   ++worker.used;
@@ -487,11 +523,29 @@ void Reference::fact(const Address&, const Assign& m) {
   answer_.insert(name);
 }
 
+// The choice is made among those of the free ones that are liked best, and not all excluded.
+void Reference::check_choice(const Asked& asked, const Worker& chosen) {
+  if (settings(asked.service).slow_start > Duration(0)) return;  // slots appear in the middle of a step
+  auto free = free_for(asked);
+  const auto likes_less = [&](const Worker* a, const Worker* b) { return better(asked.prefer, b->attributes, a->attributes); };
+  while (!free.empty()) {
+    const Worker* best = *std::max_element(free.begin(), free.end(), likes_less);
+    std::vector<Worker*> level;
+    for (Worker* one : free)
+      if (!likes_less(one, best)) level.push_back(one);
+    if (std::any_of(level.begin(), level.end(), [&](const Worker* one) { return !asked.exclude.contains(one->name); })) {
+      if (likes_less(&chosen, best))
+        throw Violation(87, chosen.name + " is chosen, but " + best->name + " is liked better (" + asked.prefer + ")");
+      return check_choice(asked, chosen, level);
+    }
+    std::erase_if(free, [&](const Worker* one) { return !likes_less(one, best); });
+  }
+}
+
 // Whether the policy may choose so. Where it is exact, so is this.
-void Reference::check_choice(const std::string& service, const Asked& asked, const Worker& chosen) {
+void Reference::check_choice(const Asked& asked, const Worker& chosen, std::vector<Worker*> free) {
+  const std::string& service = asked.service;
   const auto& set = settings(service);
-  auto free = free_at(service);
-  if (set.slow_start > Duration(0)) return;  // slots appear in the middle of a step
   const auto weight = [&](const Worker* w) { return w->seats.at(service).weight; };
   const auto less = [&](const Worker* a, const Worker* b) { return a->used * weight(b) < b->used * weight(a); };
   switch (set.policy) {
@@ -566,7 +620,11 @@ void Reference::fact(const Address&, const Queued& m) {
   const auto found = asked_.find(*asking_);
   if (found == asked_.end() || found->second.stage != Asked::Stage::waiting) return;
   line(found->second.service, &names);
-  const auto at = static_cast<std::uint64_t>(std::find(names.begin(), names.end(), *asking_) - names.begin()) + 1;
+  std::uint64_t at = 1;
+  for (const Name& name : names) {
+    if (name == *asking_) break;
+    at += rivals(asked_.at(name), found->second) ? 1U : 0U;
+  }
   if (at != m.position) throw Violation(16, "request " + m.id + " is told position " + number(m.position) + ", it has " + number(at));
 }
 
@@ -626,7 +684,7 @@ void Reference::fact(const Address&, const Happened& m) {
       if (refuse_ == Code::queue_full && asking_ == name) throw Violation(35, "request " + m.id + " is put in a line that is full");
       if (!wanted_ || asking_ != name) throw Violation(71, "request " + m.id + " is put in line, but did not ask");
       Asked asked = *std::exchange(wanted_, std::nullopt);
-      for (const Worker* worker : free_at(asked.service))
+      for (const Worker* worker : free_for(asked))
         if (!asked.exclude.contains(worker->name)) throw Violation(15, "request " + m.id + " is put in line while " + worker->name + " is free");
       const auto head_start = static_cast<std::int64_t>(asked.priority) * settings(asked.service).aging.count();
       asked.key = {now_.time_since_epoch().count() - head_start, ++arrivals_};
@@ -758,9 +816,9 @@ void Reference::refused(const Name& name, const std::string& code) {
   if (waiting != asked_.end() && waiting->second.stage == Asked::Stage::waiting) {
     const bool late = waiting->second.deadline <= now_;
     if (code == word(Code::timed_out) && !late) throw Violation(17, "request " + text(name) + " is refused as late before its deadline");
-    const bool unserved = code == word(Code::unknown_service) && now_ >= started_ + options_.settle &&
-                          !waiting->second.absent && !offered(waiting->second.service);
-    if (code != word(Code::timed_out) && code != word(Code::shutting_down) && !unserved)
+    const auto none = unserved(waiting->second);
+    const bool settled = now_ >= started_ + options_.settle && none && code == word(*none);
+    if (code != word(Code::timed_out) && code != word(Code::shutting_down) && !settled)
       throw Violation(71, "request " + text(name) + ", which waits, is refused: " + code);
     waiting_.erase(name);
     asked_.erase(waiting);
@@ -805,8 +863,21 @@ void Reference::compare(Instant now, const Lists& lists) const {
     line(service, &names);
     waiting += names.size();
     if (names.size() != ids.size()) throw Violation(72, "another number of requests waits for " + service);
-    for (std::size_t i = 0; i < ids.size(); ++i)
-      if (names[i].second != ids[i]) throw Violation(16, "the line of " + service + " is in another order");
+    // The line of one condition after the other, each in its order.
+    std::vector<Name> listed;
+    for (const auto& id : ids) {
+      const auto name = std::find_if(names.begin(), names.end(), [&](const Name& n) { return n.second == id; });
+      if (name == names.end()) throw Violation(72, "request " + id + " is listed for " + service + ", but does not wait");
+      listed.push_back(*name);
+    }
+    for (std::size_t i = 0; i < listed.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        const Asked& before = asked_.at(listed[j]);
+        const Asked& after = asked_.at(listed[i]);
+        if (wants_the_same(before, after) && after.key < before.key)
+          throw Violation(16, "the line of " + service + " is in another order");
+      }
+    }
   }
   if (waiting_.size() != waiting) throw Violation(72, "the broker lists less requests as waiting than do");
 }

@@ -69,6 +69,8 @@ class Reference {
     bool unanswered = false;
     bool hung = false;
     bool draining = false;
+    Attributes attributes;
+    std::string accepts;
     std::uint64_t assigned = 0;
     Instant assigned_at;
     int differs = 0;  // heartbeats in a row whose figures did
@@ -95,6 +97,9 @@ class Reference {
     enum class Stage : std::uint8_t { waiting, granted, ended } stage = Stage::waiting;
     std::string service;
     std::set<std::string> exclude;
+    std::string when;
+    std::string prefer;
+    Attributes attributes;
     std::uint64_t priority = 0;
     std::uint64_t peer = 0;
     bool known_peer = true;
@@ -125,7 +130,7 @@ class Reference {
   template <class M>
   void take(const Address&, const M&) {}
   Worker* under_lease(const Address& from, std::uint64_t lease);
-  std::optional<Code> refusal(const Request& m) const;
+  std::optional<Code> refusal(const Request& m, const Asked& asked) const;
 
   // Facts.
   void fact(const Address& to, const Registered& m);
@@ -147,11 +152,15 @@ class Reference {
 
   // What is so.
   std::uint64_t room(const Worker& worker, const std::string& service) const;
-  bool offered(const std::string& service) const;
+  std::optional<Code> unserved(const Asked& asked) const;
   bool is_free(const Worker& worker, const std::string& service) const;
-  std::vector<Worker*> free_at(const std::string& service);
+  static bool suits(const Worker& worker, const Asked& asked);
+  static bool wants_the_same(const Asked& a, const Asked& b);
+  bool rivals(const Asked& a, const Asked& b) const;
+  std::vector<Worker*> free_for(const Asked& asked);
   std::vector<const Asked*> line(const std::string& service, std::vector<Name>* names = nullptr) const;
-  void check_choice(const std::string& service, const Asked& asked, const Worker& chosen);
+  void check_choice(const Asked& asked, const Worker& chosen);
+  void check_choice(const Asked& asked, const Worker& chosen, std::vector<Worker*> free);
   void adopt(Worker& worker, const Held& held);
   void let_go(const Release& m);
   bool was_let_go(const Held& held);

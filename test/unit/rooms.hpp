@@ -61,7 +61,7 @@ inline std::vector<std::string> words_of_name(const std::string& path) {
 
 // Protocol headers that a core may include; they include only each other.
 inline const std::set<std::string> ground{
-    "protocol/bytes.hpp",   "protocol/digest.hpp",  "protocol/direct_link.hpp", "protocol/fields.hpp", "protocol/finding.hpp",
+    "protocol/attributes.hpp", "protocol/condition.hpp", "protocol/preference.hpp", "protocol/bytes.hpp",   "protocol/digest.hpp",  "protocol/direct_link.hpp", "protocol/fields.hpp", "protocol/finding.hpp",
     "protocol/allowed.hpp", "protocol/frame.hpp",   "protocol/handoff.hpp", "protocol/inspection.hpp",  "protocol/key.hpp",
     "protocol/limits.hpp",
     "protocol/machine.hpp", "protocol/messages.hpp", "protocol/must.hpp",       "protocol/names.hpp",
@@ -131,10 +131,11 @@ inline void judge_purity(const Source& source, Complaints& out) {
 
 // Without the body of check(), which says nothing and so may walk as it likes.
 inline std::string without_check(std::string code) {
-  const std::size_t from = code.find("::check() const {");
-  if (from == std::string::npos) return code;
-  const std::size_t to = code.find("\n}", from);
-  return code.erase(from, to == std::string::npos ? to : to - from);
+  for (std::size_t from; (from = code.find("::check() const {")) != std::string::npos;) {
+    const std::size_t to = code.find("\n}", from);
+    code.erase(from, to == std::string::npos ? to : to - from);
+  }
+  return code;
 }
 
 // Iterating over an unordered container would make one input give two outputs.

@@ -50,7 +50,9 @@ void WorkerCore::enroll() {
                 .completed = completed_,
                 .busy_ms = std::chrono::duration_cast<Milliseconds>(busy_),
                 .sessions = held(),
-                .attempt = attempt_});
+                .attempt = attempt_,
+                .attributes = settings_.attributes,
+                .accepts = settings_.accepts});
   retry_later();
 }
 

@@ -22,6 +22,8 @@ struct WorkerSettings {
   Direct direct = Direct::pointsman;
   Milliseconds lease{0};      // wished; 0: the broker's default; `forever`
   std::string key;            // public key, Z85
+  Attributes attributes;      // for the conditions of requests
+  std::string accepts;        // a condition on the client's attributes; empty: any
   std::uint64_t seed = 1;     // of the jitter
 
   // Registering.

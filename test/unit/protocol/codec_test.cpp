@@ -83,3 +83,25 @@ TEST_CASE("text that is too long is cut to its bound on its way out") {
   const auto back = decode(encode(Leave{.lease = 1, .reason = std::string(1023, 'x') + "\u00e9"}), seen);
   CHECK(back == Result(Leave{.lease = 1, .reason = std::string(1023, 'x')}));
 }
+
+TEST_CASE("attributes are maps of numbers texts and lists of texts, whichever way they are written") {
+  Codec seen{};
+  Request expected{.id = "r", .service = "s"};
+  REQUIRE(add_attributes("a=1 b=-0.5 c={x, y} d=\"64G\" e=word", expected.attributes) == "");
+  CHECK(to_line(expected) == "request id=r service=s attributes={a=1 b=-0.5 c=[x y] d=\"64G\" e=word}");
+  CHECK(from_line("request id=r service=s attributes={e=word d=\"64G\" a=1 c=[y x x] b=-0.5}") == Result(expected));
+  CHECK(decode(R"({"op":"request","id":"r","service":"s","attributes":{"a":1.0,"b":-0.5,"c":["y","x"],"d":"64G","e":"word"}})",
+               seen) == Result(expected));
+  const auto reason = [&](const std::string& attributes) {
+    const auto read = decode(R"({"op":"request","id":"r","service":"s","attributes":)" + attributes + "}", seen);
+    REQUIRE_MESSAGE(std::holds_alternative<Fault>(read), attributes);
+    CHECK(std::get<Fault>(read).code == Code::bad_message);
+    return std::get<Fault>(read).reason;
+  };
+  CHECK(reason(R"({"a":true})") == "request: field `attributes.a`: expected a number, a text or a list of texts, found true");
+  CHECK(reason(R"({"a":[1]})") == "request: field `attributes.a`: expected a number, a text or a list of texts, found a list of 1");
+  CHECK(reason(R"({"a":1,"a":2})") == "request: field `attributes`: attribute a is there twice");
+  CHECK(reason(R"({"in":1})").starts_with("request: field `attributes`: \"in\" is no name of an attribute"));
+  CHECK(reason(R"({"a":1e300})") == "request: field `attributes`: the number of attribute a is not within 2^53");
+  CHECK(reason("[]") == "request: field `attributes`: expected a map of 0 to 32 attributes, found a list of 0");
+}

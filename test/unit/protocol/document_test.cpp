@@ -9,6 +9,7 @@
 #include "broker/bounds.hpp"
 #include "broker/core/rights.hpp"
 #include "protocol/codec.hpp"
+#include "protocol/condition.hpp"
 #include "protocol/digest.hpp"
 #include "protocol/finding.hpp"
 #include "protocol/notation.hpp"
@@ -78,6 +79,9 @@ Table limits_table() {
   add("ticket", limits::ticket, "bytes");
   add("key", limits::key, "bytes");
   add("key_bytes", limits::key_bytes, "bytes");
+  add("attribute_text", limits::attribute_text, "bytes");
+  add("attributes_bytes", limits::attributes_bytes, "bytes");
+  add("condition", limits::condition, "bytes");
   add("payload_frames", limits::payload_frames, "frames");
   add("envelope_frames", limits::envelope_frames, "frames");
   add("depth", limits::depth, "levels");
@@ -100,6 +104,11 @@ Table limits_table() {
   add("answers", limits::answers, "items");
   add("answers_at_once", limits::answers_at_once, "items");
   add("interfaces", limits::interfaces, "items");
+  add("attributes", limits::attributes, "items");
+  add("attribute_set", limits::attribute_set, "items");
+  add("condition_terms", limits::condition_terms, "items");
+  add("condition_depth", limits::condition_depth, "levels");
+  add("wishes", limits::wishes, "items");
   add("number", limits::number, "-");
   add("minute_ms", limits::minute_ms, "ms");
   add("day_ms", limits::day_ms, "ms");
@@ -262,6 +271,24 @@ TEST_CASE("the byte examples of PROTOCOL.md are what the codec reads and writes"
     CHECK(decode(block[1].substr(9), seen) == expected);
     CHECK(decode(unhex(block[2].substr(9)), seen) == expected);
   });
+}
+
+TEST_CASE("the conditions of PROTOCOL.md are true of what it says and false of what it says") {
+  const Lines before = read_lines(path);
+  Lines after = before;
+  each_fence(after, "condition", [&](Lines& block) {
+    REQUIRE(block.size() > 2);
+    const auto parsed = Condition::parse(block[0].substr(9));
+    REQUIRE_MESSAGE(std::holds_alternative<Condition>(parsed), block[0]);
+    const auto& condition = std::get<Condition>(parsed);
+    block[1] = "same     " + condition.text();
+    for (std::size_t i = 2; i < block.size(); ++i) {
+      Attributes attributes;
+      REQUIRE(add_attributes(block[i].substr(9), attributes) == "");
+      block[i] = (condition.holds(attributes) ? "true     " : "false    ") + block[i].substr(9);
+    }
+  });
+  settle(before, after);
 }
 
 TEST_CASE("the bodies that PROTOCOL.md says are refused are refused with those reasons") {

@@ -62,6 +62,34 @@ inline std::string random_text(Dice& dice, std::uint64_t min, std::uint64_t max)
   return text;
 }
 
+// Names that make trouble in the notation, and texts that look like numbers.
+inline Attributes random_attributes(Dice& dice, std::uint64_t min, std::uint64_t max) {
+  Attributes out;
+  const std::uint64_t wanted = dice.one_in(8) ? dice.near(min, max) : dice.between(min, max < 3 ? max : 3);
+  while (out.size() < wanted) {
+    std::string name = "a" + std::to_string(out.size()) + (dice.one_in(2) ? "" : ".b-c");
+    std::string problem;
+    switch (dice.between(0, 4)) {
+      case 0:
+        problem = out.add(std::move(name),
+                          static_cast<double>(dice.near(0, limits::number)) * (dice.one_in(2) ? 1 : -1));
+        break;
+      case 1: problem = out.add(std::move(name), static_cast<double>(dice.near(0, 1000)) / 7); break;
+      case 2:
+        problem =
+            out.add(std::move(name), std::vector<std::string>(dice.between(0, 3), random_text(dice, 0, 12)));
+        break;
+      case 3:
+        problem =
+            out.add(std::move(name), std::vector<std::string>{"64", "64G", "-1", "1e5"}[dice.between(0, 3)]);
+        break;
+      default: problem = out.add(std::move(name), random_text(dice, 0, limits::attribute_text)); break;
+    }
+    if (!problem.empty()) break;  // they are as long as they may be
+  }
+  return out;
+}
+
 template <class Value>
 Value random_value(Dice& dice, std::uint64_t min, std::uint64_t max, bool endless) {
   if constexpr (std::is_same_v<Value, std::string>) {
@@ -79,7 +107,12 @@ Value random_value(Dice& dice, std::uint64_t min, std::uint64_t max, bool endles
     return Milliseconds(static_cast<std::int64_t>(dice.near(min, max)));
   } else if constexpr (std::is_enum_v<Value>) {
     return static_cast<Value>(dice.between(0, Words<Value>::list.size() - 1));
-  } else if constexpr (requires { typename Value::value_type; Value{}.size(); }) {
+  } else if constexpr (std::is_same_v<Value, Attributes>) {
+    return random_attributes(dice, min, max);
+  } else if constexpr (requires {
+                         typename Value::value_type;
+                         Value{}.size();
+                       }) {
     using Item = typename Value::value_type;
     Value list;
     const std::uint64_t size = dice.one_in(20) ? dice.near(min, max < 300 ? max : 300) : dice.between(min, max < 3 ? max : 3);

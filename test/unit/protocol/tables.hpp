@@ -69,6 +69,12 @@ struct Looks<Bytes> {
   static std::string text(const Bytes&) { return "empty"; }
 };
 template <>
+struct Looks<Attributes> {
+  static std::string type() { return "attributes"; }
+  static std::string unit() { return "items"; }
+  static std::string text(const Attributes&) { return "none"; }
+};
+template <>
 struct Looks<bool> {
   static std::string type() { return "flag"; }
   static std::string unit() { return "-"; }

@@ -38,6 +38,7 @@ TEST_CASE("a line is in order whoever comes and leaves") {
       for (std::size_t i = from; i < waiting.size(); ++i) {
         REQUIRE(walk.next() == waiting[i].get());
         REQUIRE(line.order_of(*waiting[i]) == i);
+        REQUIRE(line.before(line.turn_of(*waiting[i])) == i);
       }
       REQUIRE(walk.next() == nullptr);
     };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <memory>
 
 using namespace pointsman;
@@ -237,4 +238,82 @@ TEST_CASE("a seat that comes back does not claim its absence") {
     least.give_back(*seat);
   }
   CHECK((got == "abab" || got == "baba"));
+}
+
+TEST_CASE("weighted round robin among some classes equals a scan over their seats, whatever is chosen in between") {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Chance chance(seed);
+    const std::size_t classes = 1 + chance.below(70);
+    std::vector<std::uint64_t> weights(1 + chance.below(60));
+    for (auto& weight : weights) weight = 1 + chance.below(5);
+    Fleet fleet(Policy::weighted_round_robin, weights, 1 + chance.below(3));
+    for (const auto& seat : fleet.seats) {
+      fleet.chooser.remove(*seat);
+      seat->class_index = chance.below(classes);
+      seat->credit = 0;
+    }
+    for (const auto& seat : fleet.seats) fleet.chooser.add(*seat);
+    Nginx nginx;
+    std::vector<Seat*> open;
+    for (int i = 0; i < 2000; ++i) {
+      if (!open.empty() && chance.below(100) < 48) {
+        const std::size_t at = chance.below(open.size());
+        fleet.give_back(*open[at]);
+        open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
+        continue;
+      }
+      ClassSet among;
+      for (std::size_t c = 0; c < classes; ++c) {
+        if (chance.below(2) == 0) among.add(c);
+      }
+      const bool all = chance.below(4) == 0;
+      std::vector<bool> free;
+      std::size_t count = 0;
+      for (const auto& seat : fleet.seats) {
+        free.push_back(seat->connections < seat->room && (all || among.contains(seat->class_index)));
+        count += free.back();
+      }
+      if (!all) CHECK(fleet.chooser.size(among) == count);
+      const std::size_t expected = nginx.choose(fleet.seats, free);
+      Seat* seat = fleet.chooser.choose({}, all ? nullptr : &among);
+      REQUIRE((seat == nullptr) == (expected == fleet.seats.size()));
+      if (!seat) continue;
+      REQUIRE(seat->order == expected + 1);
+      ++seat->connections;
+      fleet.update(*seat);
+      open.push_back(seat);
+    }
+    fleet.chooser.check();
+  }
+}
+
+TEST_CASE("every policy chooses among the classes that it is given, and reaches all of them") {
+  for (std::size_t p = 0; p < static_cast<std::size_t>(Policy::count_); ++p) {
+    Fleet fleet(static_cast<Policy>(p), std::vector<std::uint64_t>(12, 1));
+    for (const auto& seat : fleet.seats) {
+      fleet.chooser.remove(*seat);
+      seat->class_index = seat->order % 3 * 64;  // a word each
+    }
+    for (const auto& seat : fleet.seats) fleet.chooser.add(*seat);
+    ClassSet some;
+    some.add(0);
+    some.add(128);
+    some.add(1000);
+    std::map<std::size_t, int> got;
+    for (int i = 0; i < 400; ++i) {
+      Seat* seat = fleet.chooser.choose({}, &some);
+      REQUIRE(seat);
+      seat->completed = static_cast<std::uint64_t>(i) + 1;
+      seat->busy += 10;
+      ++seat->connections;
+      fleet.update(*seat);
+      ++got[seat->order];
+    }
+    for (const auto& seat : fleet.seats) CHECK((got[seat->order] > 0) == (seat->class_index != 64));
+    CHECK(fleet.chooser.choose({}, &some) != nullptr);
+    some.clear();
+    some.add(1);
+    CHECK(fleet.chooser.choose({}, &some) == nullptr);
+    CHECK(fleet.chooser.size() == 12);
+  }
 }

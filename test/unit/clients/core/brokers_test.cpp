@@ -102,6 +102,18 @@ TEST_CASE("what one broker refuses another may grant, and the best of all refusa
         Lines{"not_acquired 1 no-worker"});
 }
 
+TEST_CASE("that no worker matches says more than that nobody offers the service, and less than anything else") {
+  Several rig(3);
+  rig.tell(acquire(1, "a"));
+  rig.broker("refused about=request code=unknown-service id=a", 1);
+  CHECK(said(rig.broker("refused about=request code=no-match id=a", 2)) == Lines{"3 request a"});
+  CHECK(rig.broker("refused about=request code=unknown-service id=a", 3) == Lines{"not_acquired 1 no-match"});
+  rig.tell(acquire(2, "b"));
+  rig.broker("refused about=request code=no-match id=b", 1);
+  rig.broker("refused about=request code=queue-full id=b", 2);
+  CHECK(rig.broker("refused about=request code=no-match id=b", 3) == Lines{"not_acquired 2 queue-full"});
+}
+
 TEST_CASE("a refusal that is for good is told at once") {
   Several rig(3);
   rig.tell(acquire(1, "a"));

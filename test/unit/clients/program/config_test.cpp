@@ -196,3 +196,23 @@ TEST_CASE("program: wrong flags and variables are named") {
   CHECK(std::holds_alternative<Problem>(load_settings({}, "/nowhere.toml", nothing)));
   CHECK(std::holds_alternative<Problem>(load_settings({{"broker.lease", "--lease", "500ms"}}, "", nothing)));
 }
+
+TEST_CASE("program: attributes and conditions are settings, read when they are given") {
+  const auto good = load_settings({{"worker.attributes", "--attribute", "gpu=h200 region={eu, us} note=\"a b\""},
+                                   {"worker.accepts", "--accepts", "team == red"}},
+                                  "", nothing);
+  REQUIRE(std::holds_alternative<Settings>(good));
+  const auto& settings = std::get<Settings>(good);
+  CHECK(pointsman::shown(settings.worker_attributes) == "gpu=h200 note=\"a b\" region={eu, us}");
+  CHECK(settings.worker_accepts == "team == red");
+  const auto message = [](const std::string& setting, const std::string& text) {
+    const auto bad = load_settings({{setting, "--it", text}}, "", nothing);
+    REQUIRE(std::holds_alternative<Problem>(bad));
+    return std::get<Problem>(bad).message;
+  };
+  CHECK(message("worker.accepts", "team = red") ==
+        "--it: at character 6: nothing begins with =\nteam = red\n     ^");
+  CHECK(message("worker.accepts", "a == 1 and a == 2") ==
+        "--it: `a == 2` can never be true together with `a == 1`");
+  CHECK(message("client.attributes", "a=1 a=2") == "--it: attribute a is there twice");
+}
