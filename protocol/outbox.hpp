@@ -40,6 +40,7 @@ class Outboxes {
   std::vector<std::uint64_t> flush(Instant now);
 
   bool empty() const { return queues_.empty(); }
+  std::size_t peers() const { return queues_.size(); }  // that something waits for
   bool holds(std::uint64_t peer) const { return queues_.contains(peer); }
 
   // When to flush() if nothing says that a peer can take something; `never` if nothing waits.

@@ -268,6 +268,9 @@ class Line {
   void keep_envelopes() { enveloped_ = true; }
   void owns(const std::string& endpoint) { path_ = OwnedPath(endpoint); }
   int descriptor() const { return socket_.get(zmq::sockopt::fd); }
+  // Takes what libzmq's threads have told the socket. By itself it listens at most once a millisecond when something is
+  // sent, and a peer that has room would look full. To be looked at then.
+  void listen_to_threads() { static_cast<void>(socket_.get(zmq::sockopt::events)); }
   Door door() const { return door_; }
   std::uint64_t number() const { return number_; }
   Outboxes& outboxes() { return outboxes_; }
@@ -540,6 +543,7 @@ struct Transport::Inside {
   std::vector<Handshake> handshakes;   // to be told
   std::string body;                    // reused
   bool enough = false;                 // of messages, in this turn
+  bool room = false;                   // an outbox was emptied; to be told by the end of a turn
   std::shared_ptr<const AllowedKeys> allowed;
   std::unordered_map<std::uint64_t, std::function<void(const Handshake&)>> on_handshake;  // by peer
   std::function<void(const Turned&)> on_turned;
@@ -655,7 +659,10 @@ struct Transport::Inside {
     std::erase_if(waiting, [&](std::uint64_t number) {
       const auto line = find(number);
       if (!line) return true;
+      line->listen_to_threads();
+      const std::size_t held = line->outboxes().peers();
       for (const std::uint64_t peer : line->outboxes().flush(now())) gone.push_back({line->door(), peer});
+      room |= line->outboxes().peers() < held;
       mark(*line);
       next = std::min(next, line->outboxes().next_flush());
       line->waiting = !line->outboxes().empty();
@@ -768,8 +775,9 @@ bool Transport::turn(Instant until, const std::function<void(Incoming&&)>& sink,
   for (const Gone& gone : told) sink(gone);
 
   const Instant next = in.flush();
+  const bool room = std::exchange(in.room, false);
   // A handshake may have been over before anybody waited for it.
-  const bool busy = in.visit(sink) || !told.empty() || !in.gone.empty() || !in.handshakes.empty();
+  const bool busy = in.visit(sink) || room || !told.empty() || !in.gone.empty() || !in.handshakes.empty();
   in.poller.wait(busy ? Instant{} : std::min(until, next), lock);
   in.tell_arrivals();
   if (!busy) in.visit(sink);

@@ -114,9 +114,9 @@ class Transport {
   EntryCounts entries(Door door) const;
   std::uint64_t dropped() const;
 
-  // Waits until `until`, a message, a watched descriptor or wake(). Messages go to `sink`, at most 16 a
-  // socket and turn; the handlers of readable watched descriptors are called. Both may use the transport,
-  // except turn(). True if more messages are there already: another turn() will not wait.
+  // Waits until `until`, a message, a watched descriptor, an outbox that has become empty, or wake(). Messages go to
+  // `sink`, at most 16 a socket and turn; the handlers of readable watched descriptors are called. Both may use the
+  // transport, except turn(). True if more messages are there already: another turn() will not wait.
   bool turn(Instant until, const std::function<void(Incoming&&)>& sink, Helm::Lock* lock = nullptr);
 
   // Within a sink: who turns has what it waits for. What else has come is left for the next turn().
@@ -130,7 +130,7 @@ class Transport {
   // Door::broker leave within two seconds or not at all: they are never for the broker's next life.
   void send(const Send& action);
 
-  // True if `to` would have to queue: a producer of many parts should wait for turn() to drain it.
+  // True if `to` would have to queue: a producer of many parts should wait until it does not, and look after each turn().
   bool congested(const Address& to) const;
 
   // True if nothing waits in any outbox: libzmq has taken all that was sent.

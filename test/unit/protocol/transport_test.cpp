@@ -300,6 +300,32 @@ TEST_CASE("transport: a peer that reads again gets everything in order") {
   CHECK(bench.gone.empty());
 }
 
+TEST_CASE("transport: who waits for room in an outbox hears of it") {
+  TransportLimits limits;
+  limits.send_queue = 64;  // libzmq speaks up for each 32 that left
+  Bench bench("tcp://127.0.0.1:*", limits);
+  Peer peer(zmq::socket_type::dealer);
+  peer.socket.set(zmq::sockopt::rcvhwm, 1);
+  peer.socket.connect(bench.endpoint);
+  peer.send({json_hello});
+  REQUIRE(bench.until([&] { return bench.received.size() == 1; }));
+  const Address to = bench.received[0].from;
+  std::size_t sent = 1;  // the welcome
+  for (; sent < 4000 && !bench.transport.congested(to); ++sent) {
+    bench.transport.send({to, Explained{.subject = std::string(8000, 'x')}, {}});
+  }
+  REQUIRE(bench.transport.congested(to));  // by one message
+  // All but that one leave by themselves.
+  zmq::pollitem_t come{peer.socket.handle(), 0, ZMQ_POLLIN, 0};
+  for (std::size_t heard = 0; heard + 1 < sent; ++heard) {
+    REQUIRE(zmq::poll(&come, 1, seconds(60)) == 1);
+    peer.receive();
+  }
+  const Instant end = now() + seconds(10);
+  while (bench.transport.congested(to) && now() < end) bench.transport.turn(end, [](Incoming&&) {});
+  CHECK(now() < end);
+}
+
 TEST_CASE("transport: sending to a peer that left reports it gone") {
   Bench bench;
   {
