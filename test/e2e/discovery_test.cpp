@@ -98,8 +98,11 @@ while True:
         continue
     own.sendto(question, ('239.255.80.77', 5572))
     try:
-        answer, _ = own.recvfrom(2000)
-        print('learnt', flush=True)
+        while not answer:
+            heard, _ = own.recvfrom(2000)
+            if heard[6] == 1 and sys.argv[1].encode() in heard:  # sealed: others may answer, too
+                answer = heard
+                print('learnt', flush=True)
     except socket.timeout:
         pass
 )";
