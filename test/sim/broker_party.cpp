@@ -162,6 +162,7 @@ std::string BrokerParty::difference(const std::vector<std::unique_ptr<WorkerPart
     if (row.state == State::open) open[row.worker].insert(row.session);
   }
   for (const auto& worker : workers) {
+    if (!worker->up()) return worker->name() + " is not up";
     std::set<std::uint64_t> held;
     for (const auto& [session, service] : worker->open()) held.insert(session);
     // It may have opened one without having said so; and what it has closed it has said.

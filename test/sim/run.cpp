@@ -85,11 +85,15 @@ class Run {
   }
 
   // Somebody starts what has ended. A worker that was told to stop works until its last session is over, which may be late.
+  void restart() {
+    for (Party* party : cast_.everybody())
+      if (!party->up() && !cast_.supervised(*party)) party->start();
+  }
+
   void attended(Duration time) {
     const auto end = world_.now() + time;
     while (world_.now() < end) {
-      for (Party* party : cast_.everybody())
-        if (!party->up() && !cast_.supervised(*party)) party->start();
+      restart();
       for (auto& worker : cast_.workers)
         if (cast_.broker->up()) cast_.broker->order(Drain{.worker = worker->name(), .mode = DrainMode::resume});
       world_.run(std::min(end, world_.now() + std::max<Duration>(seconds(2), profile_.heal / 6)));
@@ -102,6 +106,7 @@ class Run {
     for (int i = 0; i < 20; ++i) {
       differ = unregistered();
       if (differ.empty()) return;
+      restart();
       world_.run(world_.now() + seconds(1));
     }
     throw Violation(33, differ + " in calm");
@@ -126,6 +131,7 @@ class Run {
     for (int i = 0; i < 200; ++i) {
       differ = cast_.broker->difference(cast_.workers);
       if (differ.empty()) return;
+      restart();
       world_.run(world_.now() + milliseconds(107));
     }
     // Too busy to find such a moment, unless it is one worker that differs for good: that comes out when work is over.
