@@ -285,7 +285,7 @@ void Broker::check() const {
   std::uint64_t waiting = 0;
   for (const auto& [name, service] : services_) {
     service->chooser.check();
-    service->matching.check();
+    service->matching.check(static_cast<std::size_t>(now_.time_since_epoch().count()));
     std::uint64_t used = 0, slots = 0, free = 0, in_line = 0, of_classes = 0;
     std::map<const Class*, std::pair<std::uint64_t, std::uint64_t>> of_class;  // seats, slots
     for (const Seat* seat : service->seats) {

@@ -112,7 +112,8 @@ class Matching {
   // Why no class meets it, in words. Kept until a class comes or goes.
   const std::string& why_none(Demand& demand) const;
 
-  void check() const;
+  // Compares one demand in eight with all classes, as it takes so long: which ones depends on `turn`.
+  void check(std::size_t turn) const;
 
  private:
   friend class Demands;

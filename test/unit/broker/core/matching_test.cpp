@@ -131,7 +131,7 @@ TEST_CASE("classes and demands meet as a comparison of each worker with each req
         for (const auto& [worker, one] : workers)
           CHECK(asked->demand->matching.contains(one->index) == suits(worker, request));
       }
-      service.check();
+      for (std::size_t turn = 0; turn < 8; ++turn) service.check(turn);
       demands.check();
     }
     for (const auto& [request, asked] : waiting) {
