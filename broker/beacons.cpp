@@ -8,6 +8,7 @@
 #include <utility>
 #include <variant>
 
+#include "protocol/endpoint.hpp"
 #include "protocol/limits.hpp"
 #include "protocol/system.hpp"
 
@@ -34,16 +35,10 @@ std::string_view port_of(std::string_view endpoint) { return endpoint.substr(end
 
 }  // namespace
 
-bool is_local(std::string_view endpoint) {
-  if (!endpoint.starts_with("tcp://")) return true;
-  const std::string_view host = host_of(endpoint);
-  return host == "[::1]" || host == "localhost" || host.starts_with("127.");
-}
-
 std::string told_endpoint(const std::string& bound, const std::vector<NetAddress>& ours, bool six) {
   const bool same_machine =
       std::any_of(ours.begin(), ours.end(), [](const NetAddress& a) { return a.loopback; });
-  if (is_local(bound)) return same_machine ? bound : std::string();
+  if (stays_here(bound)) return same_machine ? bound : std::string();
   const std::string_view host = host_of(bound);
   const bool all_six = host == "[::]";
   if (!all_six && host != "0.0.0.0" && host != "*") return bound;
@@ -66,7 +61,7 @@ Beacons::Beacons(Transport& transport, BeaconOptions options, std::function<bool
       name_(host_name()),
       offers_(std::move(offers)),
       say_(std::move(say)),
-      listener_(transport, is_local(options_.clients) && is_local(options_.workers),
+      listener_(transport, stays_here(options_.clients) && stays_here(options_.workers),
                 [this](const Datagram& datagram) { hear(datagram); }),
       tokens_(answers_at_once) {
   tick();

@@ -29,9 +29,6 @@ struct BeaconOptions {
   Bytes realm;  // empty, or 32 bytes
 };
 
-// Whether other machines cannot reach an endpoint that is bound.
-bool is_local(std::string_view endpoint);
-
 // A bound endpoint as somebody can use it who asked on an interface that has these addresses of ours; empty: not at all.
 // `six`: the question came by IPv6.
 std::string told_endpoint(const std::string& bound, const std::vector<NetAddress>& ours, bool six);

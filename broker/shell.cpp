@@ -3,11 +3,7 @@
 
 #include "broker/shell.hpp"
 
-#include <sys/signalfd.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -24,6 +20,7 @@
 #include "broker/newcomers.hpp"
 #include "broker/selftest.hpp"
 #include "protocol/notice.hpp"
+#include "protocol/signals.hpp"
 #include "protocol/trace.hpp"
 #include "protocol/transport.hpp"
 
@@ -38,49 +35,10 @@ constexpr Duration refusals_every = std::chrono::seconds(1);     // are counted,
 constexpr int refusals_told = 10;
 constexpr std::size_t traced_max = 10'000;  // peers that a trace tells apart
 
-// SIGTERM, SIGINT and SIGHUP as something to be read; SIGPIPE as nothing. As before when destroyed.
-class Signals {
- public:
-  Signals() {
-    sigset_t stops;
-    sigemptyset(&stops);
-    sigaddset(&stops, SIGTERM);
-    sigaddset(&stops, SIGINT);
-    sigaddset(&stops, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &stops, &before_);
-    struct sigaction ignore {};
-    ignore.sa_handler = SIG_IGN;
-    sigaction(SIGPIPE, &ignore, &pipe_before_);
-    descriptor_ = ::signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (descriptor_ < 0)
-      throw TransportError(std::string("cannot wait for signals: ") + std::strerror(errno));
-  }
-  ~Signals() {
-    ::close(descriptor_);
-    sigaction(SIGPIPE, &pipe_before_, nullptr);
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
-
-  int descriptor() const { return descriptor_; }
-
-  // Takes one that came; 0: none did.
-  int take() const {
-    signalfd_siginfo signal{};
-    return ::read(descriptor_, &signal, sizeof signal) == sizeof signal ? static_cast<int>(signal.ssi_signo)
-                                                                        : 0;
-  }
-
- private:
-  int descriptor_ = -1;
-  sigset_t before_{};
-  struct sigaction pipe_before_ {};
-};
-
 class Shell {
  public:
   explicit Shell(const ShellOptions& options) : options_(options), core_(core_options(options)) {
+    ::signal(SIGPIPE, SIG_IGN);
     if (!options.key.empty()) lock(options);
     TransportLimits links = links_of(options);
     links.backlog = Newcomers::backlog();
@@ -234,8 +192,8 @@ class Shell {
   }
 
   void signalled() {
-    while (const int signal = signals_.take()) {
-      if (signal != SIGHUP) {
+    while (const auto came = signals_.next()) {
+      if (came->signal != SIGHUP) {
         stop_asked();
       } else if (keyring_) {
         look(true);
@@ -301,7 +259,7 @@ class Shell {
   const ShellOptions& options_;
   Notice& notice_ = Notice::of_process();
   AuditLog audit_{options_.audit, options_.audit_bytes};
-  Signals signals_;
+  Signals signals_{SIGTERM, SIGINT, SIGHUP};
   Transport transport_;
   Broker core_;
   Actions actions_;  // reused

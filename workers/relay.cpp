@@ -1,15 +1,10 @@
 // Passes messages of workers on to a broker and its answers back. One thread, one transport.
 #include "workers/relay.hpp"
 
-#include <sys/signalfd.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <variant>
@@ -17,6 +12,7 @@
 #include "protocol/envelope.hpp"
 #include "protocol/names.hpp"
 #include "protocol/notice.hpp"
+#include "protocol/signals.hpp"
 #include "protocol/trace.hpp"
 #include "protocol/transport.hpp"
 
@@ -33,42 +29,12 @@ constexpr std::size_t outbox = 65'536;                 // messages
 constexpr std::size_t outbox_bytes = 16 * 1024 * 1024;
 constexpr std::size_t traced_max = 10'000;  // peers that a trace tells apart
 
-// SIGTERM and SIGINT as something to be read. As before when destroyed.
-class Signals {
- public:
-  Signals() {
-    sigset_t stops;
-    sigemptyset(&stops);
-    sigaddset(&stops, SIGTERM);
-    sigaddset(&stops, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &stops, &before_);
-    descriptor_ = ::signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (descriptor_ < 0) throw std::system_error(errno, std::generic_category(), "signalfd");
-  }
-  ~Signals() {
-    ::close(descriptor_);
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
-
-  int descriptor() const { return descriptor_; }
-  bool take() const {
-    signalfd_siginfo signal{};
-    return ::read(descriptor_, &signal, sizeof signal) == sizeof signal;
-  }
-
- private:
-  int descriptor_ = -1;
-  sigset_t before_{};
-};
-
 class Relay {
  public:
   explicit Relay(const RelayOptions& options)
       : options_(options), credentials_(broker_credentials(options.key, options.broker_key)) {
     bound_ = transport_.listen(Door::workers, options.listen, {});
-    transport_.watch(signals_.descriptor(), [this] { stopping_ |= signals_.take(); });
+    transport_.watch(signals_.descriptor(), [this] { stopping_ = signals_.next().has_value(); });
     dial();
     if (options.patience.count() > 0) patient_until_ = now() + options.patience;
   }
@@ -185,7 +151,7 @@ class Relay {
   const RelayOptions& options_;
   const Credentials credentials_;
   Notice& notice_ = Notice::of_process();
-  Signals signals_;
+  Signals signals_{SIGTERM, SIGINT};
   Transport transport_;
   std::string bound_;
   std::uint64_t broker_ = 0;  // the connection to it

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -25,6 +24,7 @@
 #include "protocol/names.hpp"
 #include "protocol/notice.hpp"
 #include "protocol/processes.hpp"
+#include "protocol/signals.hpp"
 #include "protocol/trace.hpp"
 #include "protocol/transport.hpp"
 
@@ -66,36 +66,6 @@ class Folder {
   int lock_ = -1;
 };
 
-// SIGTERM, SIGINT and SIGHUP as something to be read; SIGPIPE as nothing.
-class StopSignals {
- public:
-  StopSignals() {
-    sigset_t stops;
-    sigemptyset(&stops);
-    for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&stops, number);
-    pthread_sigmask(SIG_BLOCK, &stops, &before_);
-    ::signal(SIGPIPE, SIG_IGN);
-    descriptor_ = ::signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (descriptor_ < 0) raise_error("signalfd");
-  }
-  ~StopSignals() {
-    ::close(descriptor_);
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
-
-  int descriptor() const { return descriptor_; }
-  bool take() const {
-    signalfd_siginfo signal{};
-    return ::read(descriptor_, &signal, sizeof signal) == sizeof signal;
-  }
-
- private:
-  int descriptor_ = -1;
-  sigset_t before_{};
-};
-
 Options core_options(const ShellOptions& options) {
   Options core = options.core;
   core.seed = random_number();
@@ -111,10 +81,11 @@ class Shell {
         spawner_(spawner),
         credentials_(broker_credentials(options.key, options.broker_key)),
         core_(core_options(options)) {
+    ::signal(SIGPIPE, SIG_IGN);
     transport_.listen(Door::supervisor, control_endpoint(options.folder), {});
     connect();
     transport_.watch(signals_.descriptor(), [this] {
-      while (signals_.take()) {
+      while (signals_.next()) {
         Notice::of_process().stopping();
         step(Shutdown{});
       }
@@ -318,7 +289,7 @@ class Shell {
 
   const ShellOptions& options_;
   Folder folder_;
-  StopSignals signals_;
+  Signals signals_{SIGTERM, SIGINT, SIGHUP};
   Notices notices_;
   Spawner& spawner_;
   Transport transport_;

@@ -1,11 +1,10 @@
-// Signals as readable events: signalfd for them, eventfd for other threads.
+// An eventfd for other threads, and poll() for both.
 
 #include "clients/program/signals.hpp"
 
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <array>
@@ -22,27 +21,7 @@ int or_throw(int result, const char* what) {
   return result;
 }
 
-int block(std::initializer_list<int> signals, sigset_t& before) {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : signals) sigaddset(&set, signal);
-  ::pthread_sigmask(SIG_BLOCK, &set, &before);
-  return or_throw(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd");
-}
-
 }  // namespace
-
-Descriptor::~Descriptor() { ::close(number_); }
-
-Signals::Signals(std::initializer_list<int> signals) : descriptor_(block(signals, before_)) {}
-
-Signals::~Signals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
-std::optional<Signals::Came> Signals::next() {
-  signalfd_siginfo info{};
-  if (::read(descriptor(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return std::nullopt;
-  return Came{static_cast<int>(info.ssi_signo), info.ssi_code == SI_KERNEL};
-}
 
 Bell::Bell() : descriptor_(or_throw(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {}
 

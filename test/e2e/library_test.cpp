@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "clients/client.hpp"
+#include "test/e2e/eventually.hpp"
 
 using namespace pointsman;
 using namespace std::chrono_literals;
@@ -144,15 +145,16 @@ TEST_CASE("library: threads that wait at the same time miss nothing that another
     threads.emplace_back([&client, &right] {
       auto session = client.acquire("echo");
       for (int round = 0; round < 200; ++round) {
-        std::atomic<int> come{0};  // more than are under way at a time
+        // More than are under way at a time. Shared, for they may come after a wait that was in vain.
+        const auto come = std::make_shared<std::atomic<int>>(0);
         for (int call = 0; call < 40; ++call) {
-          session.call_async({"echo"}, [&](std::optional<Payload> answer, std::optional<Error>) {
+          session.call_async({"echo"}, [come, &right](std::optional<Payload> answer, std::optional<Error>) {
             right += answer ? 1 : 0;
-            ++come;
+            ++*come;
           });
         }
         for (int call = 0; call < 10; ++call) right += session.call({"echo"}).size() == 2 ? 1 : 0;
-        while (come < 40) std::this_thread::sleep_for(1ms);
+        if (!eventually([&] { return *come == 40; })) return;
       }
     });
   }

@@ -262,7 +262,7 @@ bool from_words(const std::vector<std::string>& words, HostCommand& command) {
 
 int run_host(const HostCommand& command) {
   raise_descriptor_limit();
-  program::Signals signals{SIGTERM, SIGINT};
+  Signals signals{SIGTERM, SIGINT};
   if (command.stand_in) {
     StandIns workers(command);
     workers.run(signals.descriptor());

@@ -337,7 +337,7 @@ int load_command(LoadCommand command, const program::Context& context) {
   for (const std::string& path : {command.output, command.csv, command.svg}) {
     if (const auto problem = write_file(path, "", true)) return program::complain(*problem, context.json);
   }
-  program::Signals signals{SIGINT, SIGTERM, SIGHUP};
+  Signals signals{SIGINT, SIGTERM, SIGHUP};
   const Result result = run(std::get<Setup>(std::move(setup)), signals, context.deadline);
   const std::string json = json_of(result);
   for (const auto& [path, text] : {std::pair(command.output, json), std::pair(command.csv, csv_of(result)),

@@ -47,7 +47,7 @@ std::unique_ptr<Generator> generator_for(const Setup& setup) {
 
 class Run {
  public:
-  Run(Setup setup, program::Signals& signals, program::Clock::time_point deadline)
+  Run(Setup setup, Signals& signals, program::Clock::time_point deadline)
       : setup_(std::move(setup)),
         signals_(signals),
         deadline_(deadline),
@@ -367,7 +367,7 @@ class Run {
   }
 
   Setup setup_;
-  program::Signals& signals_;
+  Signals& signals_;
   const program::Clock::time_point deadline_;
   Result result_;
   Ground ground_;
@@ -383,7 +383,7 @@ class Run {
 
 }  // namespace
 
-Result run(Setup setup, program::Signals& signals, program::Clock::time_point deadline) {
+Result run(Setup setup, Signals& signals, program::Clock::time_point deadline) {
   return Run(std::move(setup), signals, deadline).go();
 }
 

@@ -28,6 +28,6 @@ struct Setup {
 };
 
 // Blocks. A signal ends it early, with what there is; a second one at once (Interrupted).
-Result run(Setup setup, program::Signals& signals, program::Clock::time_point deadline);
+Result run(Setup setup, Signals& signals, program::Clock::time_point deadline);
 
 }  // namespace pointsman::load

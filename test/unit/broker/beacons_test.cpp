@@ -36,10 +36,7 @@ TEST_CASE("a listener on one address is told as it is") {
 
 TEST_CASE("what is for this machine only is told to this machine only") {
   for (const char* endpoint : {"tcp://127.0.0.1:5570", "tcp://[::1]:5570", "ipc:///run/c"}) {
-    CHECK(is_local(endpoint));
     CHECK(told_endpoint(endpoint, {home}, false) == endpoint);
     CHECK(told_endpoint(endpoint, {four}, false) == "");
   }
-  CHECK_FALSE(is_local("tcp://0.0.0.0:5570"));
-  CHECK_FALSE(is_local("tcp://10.0.0.1:5570"));
 }

@@ -76,6 +76,13 @@ TEST_CASE("what is no endpoint is refused with its remedy") {
   CHECK(problem_of_connecting("tcp://worker7.example.org:5570").empty());
 }
 
+TEST_CASE("what other machines can reach is told from what they cannot") {
+  for (const char* endpoint : {"tcp://127.0.0.1:5570", "tcp://127.1.2.3:*", "tcp://localhost:1", "tcp://[::1]:5570", "ipc:///run/c"})
+    CHECK_MESSAGE(stays_here(endpoint), endpoint);
+  for (const char* endpoint : {"tcp://0.0.0.0:5570", "tcp://10.0.0.1:5570", "tcp://[::]:5570", "tcp://[fe80::1]:5570", "tcp://*:5570", "tcp://"})
+    CHECK_FALSE_MESSAGE(stays_here(endpoint), endpoint);
+}
+
 TEST_CASE("a file that is no socket is never taken for an ipc path") {
   std::string folder = (std::filesystem::temp_directory_path() / "endpoint-XXXXXX").string();
   REQUIRE(::mkdtemp(folder.data()) != nullptr);

@@ -95,6 +95,15 @@ Frames ask(Bench& bench, Peer& peer, const Frames& question) {
   return peer.receive();
 }
 
+// Where a peer is that takes next to nothing ahead, after its first message.
+Address met(Bench& bench, Peer& peer) {
+  peer.socket.set(zmq::sockopt::rcvhwm, 1);
+  peer.socket.connect(bench.endpoint);
+  peer.send({encode(Hello{})});
+  REQUIRE(bench.until([&] { return bench.received.size() == 1; }));
+  return bench.received[0].from;
+}
+
 struct Folder {
   std::string path = (std::filesystem::temp_directory_path() / "transport-XXXXXX").string();
   Folder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
@@ -278,11 +287,7 @@ TEST_CASE("transport: a peer that reads again gets everything in order") {
   limits.send_queue = 2;
   Bench bench("tcp://127.0.0.1:*", limits);
   Peer peer(zmq::socket_type::dealer);
-  peer.socket.set(zmq::sockopt::rcvhwm, 1);
-  peer.socket.connect(bench.endpoint);
-  peer.send({json_hello});
-  REQUIRE(bench.until([&] { return bench.received.size() == 1; }));
-  const Address to = bench.received[0].from;
+  const Address to = met(bench, peer);
   int sent = 0;
   while (sent < 4000 && !bench.transport.congested(to)) {
     bench.transport.send({to, Explained{.subject = std::to_string(sent++) + std::string(8000, 'x')}, {}});
@@ -305,11 +310,7 @@ TEST_CASE("transport: who waits for room in an outbox hears of it") {
   limits.send_queue = 64;  // libzmq speaks up for each 32 that left
   Bench bench("tcp://127.0.0.1:*", limits);
   Peer peer(zmq::socket_type::dealer);
-  peer.socket.set(zmq::sockopt::rcvhwm, 1);
-  peer.socket.connect(bench.endpoint);
-  peer.send({json_hello});
-  REQUIRE(bench.until([&] { return bench.received.size() == 1; }));
-  const Address to = bench.received[0].from;
+  const Address to = met(bench, peer);
   std::size_t sent = 1;  // the welcome
   for (; sent < 4000 && !bench.transport.congested(to); ++sent) {
     bench.transport.send({to, Explained{.subject = std::string(8000, 'x')}, {}});
