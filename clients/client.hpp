@@ -6,7 +6,8 @@
 //   session.release();                                 // or let it go out of scope
 //
 // Blocking calls; each has a deadline. The asynchronous twins take a callback, which runs on the client's
-// own thread and must not block, throw or call back into a blocking function. Errors are thrown as Error. What a
+// own thread and must not block, throw or call back into a blocking function; while 1,024 of them, or 64 MiB of what they
+// get, wait for their turn, nothing more is read, signs of life neither. Errors are thrown as Error. What a
 // blocking call waits for is taken off the sockets by the thread that waits, so such calls are the quickest.
 // Thread safe: a Client and a Session may be used from any thread.
 

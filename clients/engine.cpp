@@ -53,6 +53,9 @@ constexpr int broken_believed = 3;
 // Who calls again within this finds the helm free; what comes meanwhile for nobody in particular waits for so long.
 constexpr Duration grace = std::chrono::milliseconds(1);
 
+// Who drives while users' code is behind looks at the time at least so often.
+constexpr Duration crowded_look = std::chrono::seconds(1);
+
 // The core bounds what is under way by bytes already, and a link whose outbox overflows is lost.
 TransportLimits link_limits() {
   TransportLimits limits = direct_limits();
@@ -79,7 +82,7 @@ Engine::Engine(const ClientOptions& options, NewsSink news)
       trace_(options.trace),
       news_(std::move(news)),
       core_(settings_of(options, name_)),
-      helm_([this](Helm::Lock& lock) { turn(lock); }, [this] { transport_.wake(); }, grace) {
+      helm_([this](Helm::Lock& lock) { turn(lock); }, [this] { wake(); }, grace) {
   try {
     credentials_ = read_credentials(options.key, options.broker_key, options.realm);
     search_.emplace(
@@ -133,7 +136,7 @@ void Engine::post(Order order) {
       take_rest();
     });
   });
-  if (due() < until_) transport_.wake();
+  if (due() < until_) wake();
 }
 
 Instant Engine::due() const { return std::min(core_.deadline(), search_->deadline()); }
@@ -205,8 +208,12 @@ void Engine::turn(Helm::Lock& lock) {
   guard([&] {
     take_rest();
     until_ = std::min(due(), stopping_ ? stop_by_ : never);
-    transport_.turn(
-        until_, [this](Incoming&& incoming) { receive(std::move(incoming)); }, &lock);
+    if (crowded()) {
+      caught_up_.wait_for(lock, std::min<Duration>(until_ - now(), crowded_look));
+    } else {
+      transport_.turn(
+          until_, [this](Incoming&& incoming) { receive(std::move(incoming)); }, &lock);
+    }
     until_ = never;
     if (search_->deadline() <= now()) search_->tick();
     if (core_.deadline() <= now() || !later_.empty()) feed(Elapsed{});
@@ -240,14 +247,29 @@ void Engine::take_rest() {
   }
 }
 
-void Engine::loudly(std::function<void()> told) {
+void Engine::loudly(std::function<void()> told, std::size_t bytes) {
   loud_.push_back(std::move(told));
+  loud_bytes_ += bytes;
   helm_.urge();
+}
+
+// The engine's own thread never waits for itself, and nobody does any more once it says farewell.
+bool Engine::crowded() const {
+  if (helm_.driver() == nullptr || stopping_) return false;
+  return loud_.size() >= backlog_max || loud_bytes_ >= backlog_bytes_max;
+}
+
+// Who drives looks again.
+void Engine::wake() {
+  transport_.wake();
+  caught_up_.notify_all();
 }
 
 void Engine::tell_loud(Helm::Lock& lock) {
   while (!loud_.empty()) {
     auto told = std::exchange(loud_, {});
+    loud_bytes_ = 0;
+    caught_up_.notify_all();
     lock.unlock();
     for (const auto& tell : told) tell();
     told.clear();  // users' objects end without the lock, too
@@ -478,8 +500,9 @@ void Engine::act(Part& action) {
   const auto found = calls_.find({action.handle, action.number});
   if (found == calls_.end()) return;
   if (found->second.loud) {
+    const std::size_t bytes = bytes_of(action.payload);
     loudly([part = found->second.part, payload = std::move(action.payload), parts = action.parts,
-            more = action.more] { part(payload, parts, more); });
+            more = action.more] { part(payload, parts, more); }, bytes);
     if (action.more) return;
     calls_.erase(found);
     --awaited_;

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <exception>
@@ -96,6 +97,10 @@ class Engine {
     finder::Place place;
   };
 
+  // What waits to be told to users' code. More is not read from any connection until it has caught up.
+  static constexpr std::size_t backlog_max = 1024;                     // functions
+  static constexpr std::size_t backlog_bytes_max = 64 * 1024 * 1024;  // of the parts that they get
+
   void post(Order order);
   void refuse(Order order);
   void run();
@@ -107,7 +112,9 @@ class Engine {
   void tell_loud(Helm::Lock& lock);
   void file(const Event& event, Sink sink);
   void guard(const std::function<void()>& step);
-  void loudly(std::function<void()> told);
+  void loudly(std::function<void()> told, std::size_t bytes = 0);
+  bool crowded() const;
+  void wake();
   void feed(Event event);
   void fail_all(const Error& error);
 
@@ -160,6 +167,8 @@ class Engine {
   std::deque<Event> later_;                  // what came up while actions were performed
   std::vector<Order> inbox_;                 // and what sinks ask for
   std::vector<std::function<void()>> loud_;  // to be told on the engine's thread
+  std::size_t loud_bytes_ = 0;               // of these
+  std::condition_variable_any caught_up_;    // for who drives
   Actions actions_;                          // reused
   std::size_t awaited_ = 0;  // loud calls, and loud sessions that are not held yet: somebody has to drive for them
   Instant until_ = never;  // who drives looks again by then

@@ -10,12 +10,6 @@ namespace {
 
 using clients::CallSink;
 
-std::size_t bytes_of(const Payload& payload) {
-  std::size_t bytes = 0;
-  for (const Frame& frame : payload) bytes += frame.size();
-  return bytes;
-}
-
 Error too_large(std::size_t most) {
   return {Code::limit_reached, "the answer is larger than " + std::to_string(most) + " bytes (answer_max)"};
 }

@@ -46,4 +46,10 @@ class Frame {
 // The payload frames behind a body; on the direct link only.
 using Payload = std::vector<Frame>;
 
+inline std::size_t bytes_of(const Payload& payload) {
+  std::size_t bytes = 0;
+  for (const Frame& frame : payload) bytes += frame.size();
+  return bytes;
+}
+
 }  // namespace pointsman

@@ -24,8 +24,7 @@ Outcome Outboxes::send(Instant now, const Address& to, std::string_view body, co
     const Outcome outcome = transmit_(to.peer, to.envelope, body, payload);
     if (outcome != Outcome::full) return outcome;
   }
-  Parcel parcel{to.envelope, std::string(body), payload, now, to.envelope.size() + body.size()};
-  for (const Frame& frame : payload) parcel.bytes += frame.size();
+  Parcel parcel{to.envelope, std::string(body), payload, now, to.envelope.size() + body.size() + bytes_of(payload)};
 
   Queue& queue = found == queues_.end() ? queues_[to.peer] : found->second;
   const bool fits = queue.parcels.empty() ||

@@ -8,8 +8,7 @@ namespace pointsman::workers {
 namespace {
 
 std::size_t check_size(const Payload& frames) {
-  std::size_t size = 0;
-  for (const Frame& frame : frames) size += frame.size();
+  const std::size_t size = bytes_of(frames);
   if (frames.size() > limits::payload_frames || size > limits::payload_bytes) {
     throw WorkFailed("an answer of " + std::to_string(frames.size()) + " frames and " + std::to_string(size) +
                      " bytes is too large for one part: send it in several");

@@ -9,16 +9,6 @@
 
 namespace pointsman::clients {
 
-namespace {
-
-std::size_t bytes_of(const Payload& payload) {
-  std::size_t bytes = 0;
-  for (const Frame& frame : payload) bytes += frame.size();
-  return bytes;
-}
-
-}  // namespace
-
 void ClientCore::on(Invoke event) {
   MUST(event.number > 0);
   const std::size_t bytes = bytes_of(event.payload);

@@ -248,7 +248,7 @@ void ClientCore::check() const {
     for (const auto& [number, call] : session.calls) {
       MUST(call.sent != session.unsent.contains(number));
       MUST(alarms_.of({handle, number}) == call.limit);
-      for (const Frame& frame : call.payload) bytes += frame.size();
+      bytes += bytes_of(call.payload);
     }
   }
   MUST(bytes == payload_ && bytes <= settings_.payload_max);

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -19,14 +20,19 @@ using namespace pointsman;
 
 namespace {
 
-// echo …: the frames again, and the worker's name. parts N: that many. fail: so it does. once FILE: never ends, but
+// echo …: the frames again, and the worker's name. parts N [BYTES]: that many, as large. fail: so it does. once FILE: never ends, but
 // only the first time.
 void serve(Work& work, const std::string& name) {
   const auto& request = work.request();
   const std::string word = request.empty() ? "" : request[0].str();
   if (word == "fail") throw WorkFailed("as asked", 3, "the end of stderr");
   if (word == "parts") {
-    for (int left = std::stoi(request.at(1).str()); left > 0; --left) work.part({std::to_string(left)});
+    const std::size_t bytes = request.size() > 2 ? std::stoul(request[2].str()) : 0;
+    for (int left = std::stoi(request.at(1).str()); left > 0; --left) {
+      std::string part = std::to_string(left);
+      part.resize(std::max(part.size(), bytes), '.');
+      work.part({std::move(part)});
+    }
     return work.answer({});
   }
   if (word == "once") {

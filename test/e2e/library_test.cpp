@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "clients/client.hpp"
+#include "protocol/system.hpp"
 #include "test/e2e/eventually.hpp"
 
 using namespace pointsman;
@@ -160,6 +161,35 @@ TEST_CASE("library: threads that wait at the same time miss nothing that another
   }
   for (auto& thread : threads) thread.join();
   CHECK(right == 4 * 200 * 50);
+}
+
+TEST_CASE("library: what comes while a callback takes its time waits at the worker, not in the client") {
+  const Yard yard;
+  ClientOptions options = yard.options();
+  options.pulse = 60s;  // signs of life are not read meanwhile either
+  Client client(options);
+  std::atomic<bool> over{false};
+  std::thread other([&] {  // so that somebody reads meanwhile
+    auto session = client.acquire("echo");
+    while (!over) session.call({"echo"});
+  });
+  std::promise<void> begins, ends;
+  std::promise<std::string> came;
+  auto session = client.acquire("echo");
+  session.call_async({"echo"}, [&](std::optional<Payload>, std::optional<Error>) {
+    begins.set_value();
+    ends.get_future().wait();
+  });
+  begins.get_future().wait();
+  const std::uint64_t before = resident_bytes();
+  session.call_async({"parts", "3000", "65536"}, [&](std::optional<Payload> answer, std::optional<Error> error) {
+    came.set_value(answer ? std::to_string(answer->size()) : error->what());
+  });
+  CHECK_FALSE(eventually(2s, [&] { return resident_bytes() > before + 100 * 1024 * 1024; }));
+  ends.set_value();
+  CHECK(came.get_future().get() == "3000");
+  over = true;
+  other.join();
 }
 
 TEST_CASE("library: acquire, call, stream, renew and release") {

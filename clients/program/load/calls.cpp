@@ -97,8 +97,7 @@ class Calls : public Generator {
       visit->session.release();
       return leave();
     }
-    std::uint64_t bytes = 0;
-    for (const Frame& frame : *answer) bytes += frame.size();
+    const std::uint64_t bytes = bytes_of(*answer);
     if (aim_.ours && !is_answer(*answer, {visit->number, aim_.parts, aim_.answer_bytes})) ++counted_.wrong;
     counted_.bytes += bytes;
     counted_.answered.add(visit->number);

@@ -90,6 +90,19 @@ TEST_CASE("weighted round robin gives the well-known sequences") {
   CHECK(Fleet(Policy::weighted_round_robin, {1, 1, 1}).sequence(6) == "abcabc");
 }
 
+namespace {
+
+// Nearly every other time, if somebody holds a seat: gives one of them back.
+bool gave_back(Fleet& fleet, std::vector<Seat*>& open, Chance& chance) {
+  if (open.empty() || chance.below(100) >= 48) return false;
+  const std::size_t at = chance.below(open.size());
+  fleet.give_back(*open[at]);
+  open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
+  return true;
+}
+
+}  // namespace
+
 TEST_CASE("weighted round robin equals a scan over all seats while they fill up and empty") {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     Chance chance(seed);
@@ -99,12 +112,7 @@ TEST_CASE("weighted round robin equals a scan over all seats while they fill up 
     Nginx nginx;
     std::vector<Seat*> open;
     for (int i = 0; i < 2000; ++i) {
-      if (!open.empty() && chance.below(100) < 48) {
-        const std::size_t at = chance.below(open.size());
-        fleet.give_back(*open[at]);
-        open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
-        continue;
-      }
+      if (gave_back(fleet, open, chance)) continue;
       std::vector<bool> free;
       for (const auto& seat : fleet.seats) free.push_back(seat->connections < seat->room);
       const std::size_t expected = nginx.choose(fleet.seats, free);
@@ -256,12 +264,7 @@ TEST_CASE("weighted round robin among some classes equals a scan over their seat
     Nginx nginx;
     std::vector<Seat*> open;
     for (int i = 0; i < 2000; ++i) {
-      if (!open.empty() && chance.below(100) < 48) {
-        const std::size_t at = chance.below(open.size());
-        fleet.give_back(*open[at]);
-        open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
-        continue;
-      }
+      if (gave_back(fleet, open, chance)) continue;
       ClassSet among;
       for (std::size_t c = 0; c < classes; ++c) {
         if (chance.below(2) == 0) among.add(c);
