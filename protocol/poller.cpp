@@ -83,7 +83,8 @@ void Poller::wait(Instant until, Helm::Lock* lock) {
     return;
   }
   for (int i = 0; i < ready; ++i) {
-    const auto found = handlers_.find(events[static_cast<std::size_t>(i)].data.u64);
+    const std::uint64_t number = events[static_cast<std::size_t>(i)].data.u64;  // a copy: the event is packed
+    const auto found = handlers_.find(number);
     if (found == handlers_.end()) continue;  // unwatched by a handler before it
     const Handler handler = found->second;   // lives on if it unwatches itself
     (*handler)();

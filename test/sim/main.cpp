@@ -84,10 +84,8 @@ std::uint64_t range_of(std::string_view text) {
 }
 
 void print_invariants() {
-  std::size_t calm = 0;
   for (const auto& invariant : invariants()) {
     std::printf("I%-3d %-5s %s\n", invariant.number, invariant.calm ? "calm" : "", std::string(invariant.text).c_str());
-    calm += invariant.calm;
   }
 }
 

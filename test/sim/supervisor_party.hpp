@@ -57,7 +57,6 @@ class SupervisorParty final : public Party {
   std::unique_ptr<supervisor::Supervisor> core_;
   std::map<std::string, Life> lives_;
   Duration late_{};   // by how much its own turns came too late, in all
-  Duration forgiven_then_{};
 };
 
 }  // namespace pointsman::sim

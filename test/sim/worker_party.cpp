@@ -131,9 +131,9 @@ void WorkerParty::check_said(const Message& message) const {
   std::visit([this](const auto& m) {
     using M = std::remove_cvref_t<decltype(m)>;
     if constexpr (std::is_same_v<M, Register> || std::is_same_v<M, Holding>)
-      for (const auto& [session, service] : open_)
-        if (std::none_of(m.sessions.begin(), m.sessions.end(), [&](const Held& held) { return held.session == session; }))
-          throw Violation(28, name() + " leaves session " + std::to_string(session) + " out of its list");
+      for (const auto& open : open_)
+        if (std::none_of(m.sessions.begin(), m.sessions.end(), [&](const Held& held) { return held.session == open.first; }))
+          throw Violation(28, name() + " leaves session " + std::to_string(open.first) + " out of its list");
     if constexpr (requires { m.lease, m.seen; })
       if (m.lease == lease_ && m.seen > told_) throw Violation(5, name() + " counts assignments of another lease");
   }, message);

@@ -98,6 +98,7 @@ Frames ask(Bench& bench, Peer& peer, const Frames& question) {
 // Where a peer is that takes next to nothing ahead, after its first message.
 Address met(Bench& bench, Peer& peer) {
   peer.socket.set(zmq::sockopt::rcvhwm, 1);
+  peer.socket.set(zmq::sockopt::rcvbuf, 64 * 1024);  // or the kernel takes up to tcp_rmem's largest for it: 32 MB here and there
   peer.socket.connect(bench.endpoint);
   peer.send({encode(Hello{})});
   REQUIRE(bench.until([&] { return bench.received.size() == 1; }));
