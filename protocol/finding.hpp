@@ -7,6 +7,7 @@
 namespace pointsman::limits {
 
 inline constexpr std::size_t brokers = 64;             // that one party knows of at a time
+inline constexpr std::size_t tiers = 4;                // of brokers, that a client is sent through
 inline constexpr std::size_t broker_file = 64 * 1024;  // bytes of a file that names some
 inline constexpr std::size_t addresses = 4;            // of one broker that answers by several
 inline constexpr std::size_t datagram = 1024;          // bytes of a question or an answer by multicast

@@ -57,6 +57,7 @@ enum class Code : std::uint8_t {
   overloaded,      // the receiver is short of memory
   bad_condition,   // a condition or preference that is none, or can never be true
   no_match,        // no worker of the service matches, and the request does not say to wait for one
+  loop,            // made up by a client: brokers send it in a circle, or too far down
   unreachable,     // made up by a client: nobody answers there
   count_
 };
@@ -70,7 +71,7 @@ struct Words<Code> {
       "foreign-ticket",  "old-ticket",     "stolen-ticket",   "expired-ticket",  "used-ticket",
       "busy",            "draining",       "not-yours",       "limit-reached",   "failed",
       "shutting-down",   "unknown-key",    "not-allowed",     "over-quota",      "too-fast",
-      "overloaded",      "bad-condition",  "no-match",        "unreachable"};
+      "overloaded",      "bad-condition",  "no-match",        "loop",           "unreachable"};
 };
 
 enum class Policy : std::uint8_t {
@@ -88,12 +89,13 @@ struct Words<Policy> {
       "weighted-round-robin", "least-connections", "least-busy", "least-recent", "two-choices", "random"};
 };
 
-// How clients talk to a worker's endpoint: the direct link of PROTOCOL.md, or the worker's own way.
-enum class Direct : std::uint8_t { pointsman, own, count_ };
+// How clients talk to a worker's endpoint: the direct link of PROTOCOL.md, the worker's own way, or as to a broker,
+// which it is: they ask there.
+enum class Direct : std::uint8_t { pointsman, own, broker, count_ };
 template <>
 struct Words<Direct> {
-  static constexpr std::array<std::string_view, static_cast<std::size_t>(Direct::count_)> list{"pointsman",
-                                                                                               "own"};
+  static constexpr std::array<std::string_view, static_cast<std::size_t>(Direct::count_)> list{"pointsman", "own",
+                                                                                               "broker"};
 };
 
 // Why a session is over.

@@ -21,8 +21,9 @@ std::optional<Fault> Broker::fault_of(const Register& message) const {
     return Fault{Code::bad_endpoint, "endpoint \"" + message.endpoint + "\" is not of the form scheme://address"};
   }
   const auto kind = endpoint.substr(0, scheme);
-  if (message.direct == Direct::pointsman && kind != "tcp" && kind != "ipc") {
-    return Fault{Code::bad_endpoint, "the direct link runs over tcp:// or ipc://, not " + std::string(kind) + "://"};
+  if (message.direct != Direct::own && kind != "tcp" && kind != "ipc") {
+    const char* what = message.direct == Direct::broker ? "a broker listens on" : "the direct link runs over";
+    return Fault{Code::bad_endpoint, std::string(what) + " tcp:// or ipc://, not " + std::string(kind) + "://"};
   }
   const auto address = endpoint.substr(scheme + 3);
   if (kind != "ipc" && (address.starts_with("*") || address.starts_with("0.0.0.0") || address.starts_with("[::]") ||

@@ -10,6 +10,7 @@ Exit exit_of(Code code) {
       return Exit::done;
     case Code::failed:
       return Exit::failed;
+    case Code::loop:
     case Code::unreachable:
       return Exit::unreachable;
     case Code::unknown_service:

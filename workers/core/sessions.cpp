@@ -42,7 +42,7 @@ void WorkerCore::on(const Assign& message) {
     session.expires = admission_.kept_until(now_ + assignment.ttl_ms);
     session.ends = now_ + assignment.ttl_ms + late;
     // Who serves clients in a way of its own does not show us tickets.
-    if (settings_.direct == Direct::own) begin(session);
+    if (settings_.direct != Direct::pointsman) begin(session);
     retime(session);
   }
 }

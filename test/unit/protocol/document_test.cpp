@@ -99,6 +99,7 @@ Table limits_table() {
   add("broker_file", limits::broker_file, "bytes");
   add("addresses", limits::addresses, "items");
   add("datagram", limits::datagram, "bytes");
+  add("tiers", limits::tiers, "brokers");
   add("nonce", limits::nonce, "bytes");
   add("questions", limits::questions, "items");
   add("answers", limits::answers, "items");
