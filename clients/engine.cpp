@@ -388,7 +388,15 @@ void Engine::act(const Disconnect& action) {
 // There may be others by now, too.
 void Engine::act(const Reconnect& action) {
   hang_up(action.broker);
-  search_->lost(roster_.at(action.broker));
+  if (action.broker < limits::brokers) search_->lost(roster_.at(action.broker));
+}
+
+void Engine::act(const ReachBroker& action) { below_[action.broker] = {.endpoint = action.endpoint, .key = action.key}; }
+
+void Engine::act(const LeaveBroker& action) {
+  hang_up(action.broker);
+  broken_.erase(action.broker);
+  below_.erase(action.broker);
 }
 
 void Engine::hang_up(std::uint64_t broker) {
@@ -412,10 +420,14 @@ void Engine::list_brokers() {
   later_.emplace_back(BrokersAre{numbers});
 }
 
+const finder::Place& Engine::place_of(std::uint64_t broker) const {
+  return broker < limits::brokers ? roster_.at(broker) : below_.at(broker);
+}
+
 // The connection to a broker, made when it is needed first.
 Engine::Line& Engine::line_to(std::uint64_t broker) {
   if (const auto found = lines_.find(broker); found != lines_.end()) return found->second;
-  const finder::Place& place = roster_.at(broker);
+  const finder::Place& place = place_of(broker);
   const std::uint64_t peer =
       transport_.connect(Door::broker, place.endpoint, {}, credentials_at(credentials_, place.key));
   transport_.on_handshake(peer, [this](const Handshake& handshake) { shook_hands(handshake); });
@@ -546,7 +558,7 @@ void Engine::act(News& action) {
 }
 
 std::string Engine::name_of(const Address& address) const {
-  if (address.door == Door::broker) return lines_.size() < 2 ? "broker" : roster_.at(address.peer).endpoint;
+  if (address.door == Door::broker) return lines_.size() < 2 ? "broker" : place_of(address.peer).endpoint;
   const auto found = endpoints_.find(address.peer);
   return found == endpoints_.end() ? "worker" : found->second;
 }

@@ -125,6 +125,8 @@ class Engine {
   void act(const Connect& action);
   void act(const Disconnect& action);
   void act(const Reconnect& action);
+  void act(const ReachBroker& action);
+  void act(const LeaveBroker& action);
   void act(Acquired& action);
   void act(NotAcquired& action);
   void act(Waiting& action);
@@ -139,6 +141,7 @@ class Engine {
   void fail(CallSink sink, Error error);
   std::string name_of(const Address& address) const;
   void list_brokers();
+  const finder::Place& place_of(std::uint64_t broker) const;
   Line& line_to(std::uint64_t broker);
   void hang_up(std::uint64_t broker);
   void shook_hands(const Handshake& handshake);
@@ -155,6 +158,7 @@ class Engine {
   ClientCore core_;
   std::optional<finder::Search> search_;
   finder::Roster roster_;
+  std::map<std::uint64_t, finder::Place> below_;              // by broker: where passes led
   std::map<std::uint64_t, Line> lines_;                       // by broker
   std::map<std::uint64_t, int> broken_;                       // by broker: handshakes in a row, by whatever line
   std::unordered_map<std::uint64_t, std::uint64_t> brokers_;  // peer -> broker

@@ -1,7 +1,7 @@
 // Brokers: which there are, whose turn it is, and how each is talked to.
 //
-// They are numbers below brokers_max, chosen by whoever drives the core; until it names others there is one,
-// number 0. Requests go to them in sequence. One that is silent, or lets this client not in, is passed over for
+// They are numbers below limits::brokers, chosen by whoever drives the core; until it names others there is one,
+// number 0. Those that passes lead to (clients/core/below.hpp) have higher ones, and no turn. Requests go to them in sequence. One that is silent, or lets this client not in, is passed over for
 // a while as long as there is another.
 
 #pragma once
@@ -69,21 +69,29 @@ class Brokers {
   }
 
   Contact& at(std::uint64_t number) {
-    MUST(number < limits::brokers);
     const auto found = contacts_.find(number);
-    return found != contacts_.end() ? found->second
-                                    : contacts_.try_emplace(number, settings_, number).first->second;
+    if (found != contacts_.end()) return found->second;
+    MUST(number < limits::brokers);
+    return contacts_.try_emplace(number, settings_, number).first->second;
   }
+
+  // One that a pass leads to: there until it is forgotten.
+  void meet(std::uint64_t number) {
+    MUST(number > nobody);
+    contacts_.try_emplace(number, settings_, number);
+  }
+  void forget(std::uint64_t number) { contacts_.erase(number); }
+  bool known(std::uint64_t number) const { return number < nobody || contacts_.contains(number); }
 
   // As Contact's; whoever waits for a broker to be there looks again as if one were silent.
-  Duration pause(std::uint64_t number, int sent) { return at(number == nobody ? 0 : number).pause(sent); }
+  Duration pause(std::uint64_t number, int sent) { return at(known(number) ? number : 0).pause(sent); }
   Duration jitter(std::uint64_t number, Duration around) {
-    return at(number == nobody ? 0 : number).jitter(around);
+    return at(known(number) ? number : 0).jitter(around);
   }
 
-  // As Contact::send(); to nobody nothing is sent.
+  // As Contact::send(); to nobody, and to one that was forgotten, nothing is sent.
   void send(Instant now, std::uint64_t number, Message message, bool again, Actions& out) {
-    if (number != nobody) at(number).send(now, std::move(message), again, out);
+    if (known(number)) at(number).send(now, std::move(message), again, out);
   }
 
  private:

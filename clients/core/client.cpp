@@ -16,6 +16,7 @@ constexpr std::size_t id_max = 48;  // leaves room for the suffix of its success
 ClientCore::ClientCore(ClientSettings settings)
     : settings_(std::move(settings)),
       brokers_(settings_),
+      below_(settings_, brokers_),
       links_(settings_),
       asks_(settings_, brokers_),
       farewells_(settings_, brokers_, links_) {
@@ -32,7 +33,7 @@ void ClientCore::step(Instant now, Event event, Actions& out) {
 }
 
 Instant ClientCore::deadline() const {
-  return std::min({alarms_.first(), asks_.deadline(), farewells_.deadline(), links_.deadline()});
+  return std::min({alarms_.first(), asks_.deadline(), farewells_.deadline(), links_.deadline(), below_.deadline()});
 }
 
 bool ClientCore::idle() const {
@@ -44,11 +45,28 @@ SessionState* ClientCore::find(std::uint64_t handle) {
   return found == sessions_.end() ? nullptr : &found->second;
 }
 
+// The session in hand that a broker gave this number.
+std::optional<std::uint64_t> ClientCore::granted_by(std::uint64_t broker, std::uint64_t session) const {
+  const auto [begin, end] = by_session_.equal_range(session);
+  const auto found =
+      std::find_if(begin, end, [&](const auto& entry) { return sessions_.at(entry.second).broker == broker; });
+  return found == end ? std::nullopt : std::optional(found->second);
+}
+
+// The one of this number at the worker behind a link.
+std::optional<std::uint64_t> ClientCore::served_on(std::uint64_t link, std::uint64_t session) const {
+  const auto [begin, end] = by_session_.equal_range(session);
+  const auto found =
+      std::find_if(begin, end, [&](const auto& entry) { return sessions_.at(entry.second).link == link; });
+  return found == end ? std::nullopt : std::optional(found->second);
+}
+
 void ClientCore::on(Received event) {
   if (event.from.door == Door::direct) {
     return receive_direct(event.from.peer, std::move(event.message), std::move(event.payload));
   }
   const std::uint64_t broker = event.from.peer;
+  if (!brokers_.known(broker)) return;  // one below that was left
   brokers_.at(broker).heard();
   if (auto* happened = std::get_if<Happened>(&event.message)) {
     out_->emplace_back(News{std::move(*happened)});
@@ -59,7 +77,7 @@ void ClientCore::on(Received event) {
   if (farewells_.receive(now_, broker, event.message, *out_)) return;
   // A grant for nobody: its request was given up, and the broker has not heard of that yet.
   const auto* stray = std::get_if<Granted>(&event.message);
-  if (stray != nullptr && !by_session_.contains(stray->session)) {
+  if (stray != nullptr && !granted_by(broker, stray->session) && !by_pass_.contains({broker, stray->session})) {
     farewells_.release(now_, broker, stray->session, 0, *out_);
   }
 }
@@ -67,10 +85,16 @@ void ClientCore::on(Received event) {
 // The walk over all sessions is worth it: a connection is lost less often than anything else happens.
 void ClientCore::on(Gone event) {
   if (event.door == Door::direct) return relink(event.peer);
+  if (!brokers_.known(event.peer)) return;
   brokers_.at(event.peer).lost(now_, *out_);
   if (brokers_.is_home(event.peer)) brokers_.leave_home(now_);
+  std::vector<std::uint64_t> below;
   for (auto& [handle, session] : sessions_) {
     if (session.stage != Stage::asking || session.broker != event.peer) continue;
+    if (!session.passes.empty()) {
+      below.push_back(handle);
+      continue;
+    }
     if (turn(session)) {
       farewells_.cancel(now_, event.peer, session.id, *out_);  // its line keeps the place for a while
       send_request(session);
@@ -82,6 +106,9 @@ void ClientCore::on(Gone event) {
     session.sent = 0;
     session.ask_due = std::min(session.ask_due, now_ + brokers_.jitter(session.broker, settings_.repeat));
     arm(handle, session);
+  }
+  for (const std::uint64_t handle : below) {
+    leave_silent(handle, sessions_.at(handle), "the connection to the broker below was lost");
   }
 }
 
@@ -153,6 +180,7 @@ void ClientCore::on(BrokersAre event) {
 }
 
 void ClientCore::on(Barred event) {
+  if (!brokers_.known(event.broker)) return;
   brokers_.at(event.broker).barred();
   std::vector<std::uint64_t> handles;
   for (auto& [handle, session] : sessions_) {
@@ -165,6 +193,11 @@ void ClientCore::on(Barred event) {
     }
   }
   for (const std::uint64_t handle : handles) {
+    SessionState& session = sessions_.at(handle);
+    if (!session.passes.empty()) {
+      leave_silent(handle, session, event.reason);
+      continue;
+    }
     Refused refused{.about = std::string(Request::op), .code = Code::unreachable, .id = sessions_.at(handle).id};
     refused.reason = event.reason;
     refused.remedy = event.remedy;
@@ -195,9 +228,11 @@ void ClientCore::ring() {
     }
   }
   links_.tend(now_, *out_);
+  below_.tend(now_, *out_);
 }
 
 void ClientCore::tend(std::uint64_t handle, SessionState& session) {
+  tend_passes(session);
   if (session.stage == Stage::holding) {
     tend_session(handle, session);
   } else {
@@ -216,17 +251,21 @@ void ClientCore::arm(std::uint64_t handle, SessionState& session) {
   } else if (session.stalled_until > now_) {
     due = std::min(due, session.stalled_until);
   }
+  due = std::min(due, passes_due(session));
   if (due >= session.due) return;
   session.due = due;
   alarms_.set({handle, 0}, due);
 }
 
 void ClientCore::check() const {
+  below_.check();
   links_.check();
   asks_.check();
   farewells_.check();
   MUST(sessions_.size() <= settings_.sessions_max);
   std::size_t held = 0;
+  std::size_t passes = 0;
+  std::size_t passes_held = 0;
   std::size_t calls = 0;
   std::size_t bytes = 0;
   for (const auto& [handle, session] : sessions_) {
@@ -234,7 +273,7 @@ void ClientCore::check() const {
     MUST(session.due != never && alarms_.of({handle, 0}) == session.due);
     if (session.stage == Stage::holding) {
       ++held;
-      MUST(by_session_.at(session.granted.session) == handle);
+      MUST(granted_by(session.broker, session.granted.session) == handle);
       const auto holders = session.link == 0 ? std::vector<Holder>{} : links_.holders(session.link);
       MUST(session.link == 0 ||
            std::count(holders.begin(), holders.end(), Holder{Holder::Kind::session, handle}) == 1);
@@ -242,6 +281,14 @@ void ClientCore::check() const {
       MUST(session.in_flight() <= settings_.window);
     } else {
       MUST(session.link == 0 && session.in_flight() == 0);
+    }
+    MUST(session.passes.size() < limits::tiers && session.passed_over.size() <= limits::exclude);
+    MUST(session.passes.empty() || session.passes.back().below == session.broker);
+    passes += session.passes.size();
+    for (const Pass& pass : session.passes) {
+      if (pass.session == 0) continue;
+      ++passes_held;
+      MUST(by_pass_.at({pass.broker, pass.session}) == handle);
     }
     MUST(session.calls.size() <= settings_.calls_max);
     calls += session.calls.size();
@@ -254,6 +301,7 @@ void ClientCore::check() const {
   MUST(bytes == payload_ && bytes <= settings_.payload_max);
   MUST(by_id_.size() == sessions_.size());
   MUST(by_session_.size() == held);
+  MUST(by_pass_.size() == passes_held && below_.users() == passes);
   MUST(alarms_.size() == sessions_.size() + calls);
 }
 

@@ -15,6 +15,8 @@
 //   cannot be called, and is not replaced.
 // - Requests go to the brokers in sequence, each to one at a time: to the next when one does not answer, from which it
 //   is taken back, or refuses what another may grant. What is granted by one that was given up is given back.
+// - A pass leads to a broker below, which is asked as any other is. When it is no use the one above is asked anew, and no
+//   other one meanwhile. Passes are renewed, and given back with the session that they led to.
 // - A broker that is new or gone changes nothing for sessions that are held: their links live without it.
 
 #pragma once
@@ -23,11 +25,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "clients/core/alarms.hpp"
 #include "clients/core/asks.hpp"
+#include "clients/core/below.hpp"
 #include "clients/core/brokers.hpp"
 #include "clients/core/events.hpp"
 #include "clients/core/farewells.hpp"
@@ -91,6 +96,15 @@ class ClientCore {
   void not_acquired(std::uint64_t handle, Refused refused);
   bool receive_broker(std::uint64_t broker, const Message& message);
 
+  // tiers.cpp: down to the broker that a pass leads to, and up again
+  void follow(std::uint64_t handle, SessionState& session, const Granted& message);
+  void back_up(std::uint64_t handle, SessionState& session, Refused why);
+  void leave_silent(std::uint64_t handle, SessionState& session, std::string reason);
+  void tend_passes(SessionState& session);
+  static Instant passes_due(const SessionState& session);
+  void give_passes_back(SessionState& session);
+  bool receive_pass(std::uint64_t broker, const Message& message);
+
   // sessions.cpp: keeping it
   void hold(std::uint64_t handle, SessionState& session, const Granted& message);
   void tend_session(std::uint64_t handle, SessionState& session);
@@ -98,7 +112,7 @@ class ClientCore {
   void answered(SessionState& session);
   Duration rhythm(const SessionState& session) const;
   void session_refused(std::uint64_t handle, SessionState& session, const Refused& message);
-  void lost(const Lost& message);
+  void lost(std::uint64_t broker, const Lost& message);
   void relink(std::uint64_t link);
   void show_again(SessionState& session);
   static bool turned_away(const SessionState& session, const Refused& message);
@@ -121,17 +135,22 @@ class ClientCore {
   void tend_call(std::uint64_t handle, std::uint64_t number);
 
   SessionState* find(std::uint64_t handle);
+  std::optional<std::uint64_t> granted_by(std::uint64_t broker, std::uint64_t session) const;
+  std::optional<std::uint64_t> served_on(std::uint64_t link, std::uint64_t session) const;
 
   const ClientSettings settings_;
   Instant now_{};
   Actions* out_ = nullptr;  // during step()
   Brokers brokers_;
+  Below below_;
   Links links_;
   Asks asks_;
   Farewells farewells_;
   std::map<std::uint64_t, SessionState> sessions_;               // by handle
   std::unordered_map<std::string, std::uint64_t> by_id_;         // present request -> handle
-  std::unordered_map<std::uint64_t, std::uint64_t> by_session_;  // present session -> handle
+  // Present session -> handle. Brokers count apart, so two sessions may have one number.
+  std::unordered_multimap<std::uint64_t, std::uint64_t> by_session_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> by_pass_;  // broker and number -> handle
   Alarms<Key> alarms_;
   std::size_t payload_ = 0;  // bytes of all calls
 };

@@ -129,6 +129,18 @@ struct Reconnect {
   std::uint64_t broker = 0;
 };
 
+// Where a broker is that a pass leads to. Its number is above limits::brokers, and is not used again.
+struct ReachBroker {
+  std::uint64_t broker = 0;
+  std::string endpoint;
+  std::string key;  // its public key, Z85; empty: no encryption
+};
+
+// Nothing more goes to that broker, and what it says is not heard.
+struct LeaveBroker {
+  std::uint64_t broker = 0;
+};
+
 struct Acquired {
   std::uint64_t handle = 0;
   Granted granted;
@@ -180,7 +192,7 @@ struct News {
   Happened happened;
 };
 
-using Action = std::variant<Send, Connect, Disconnect, Reconnect, Acquired, NotAcquired, Waiting, Part,
+using Action = std::variant<Send, Connect, Disconnect, Reconnect, ReachBroker, LeaveBroker, Acquired, NotAcquired, Waiting, Part,
                             CallFailed, SessionEnded, Answer, News>;
 using Actions = std::vector<Action>;
 

@@ -30,8 +30,11 @@ class Farewells {
   // Takes a request back from a broker.
   void cancel(Instant now, std::uint64_t broker, const std::string& id, Actions& out);
 
-  // Takes a message from a broker or, without a number, from a worker; false if it is no answer to a farewell.
+  // Takes a message from a broker; false if it is no answer to a farewell.
   bool receive(Instant now, std::uint64_t broker, const Message& message, Actions& out);
+
+  // The same from a worker.
+  void receive_direct(Instant now, std::uint64_t link, const Message& message, Actions& out);
 
   // The link of a farewell broke and is replaced by `link`: what was said on it goes to the broker instead.
   void moved(Instant now, std::uint64_t number, std::uint64_t link, Actions& out);
@@ -56,6 +59,7 @@ class Farewells {
 
   void begin(Instant now, Farewell farewell, Actions& out);
   void say(Instant now, std::uint64_t number, Farewell& farewell, Actions& out);
+  void answered(Instant now, std::uint64_t number, const Message& message, Actions& out);
   void leave_link(Instant now, std::uint64_t number, Farewell& farewell, Actions& out);
   void finish(Instant now, std::uint64_t number, Actions& out);
 
@@ -63,7 +67,7 @@ class Farewells {
   Brokers& brokers_;
   Links& links_;
   std::map<std::uint64_t, Farewell> farewells_;
-  std::map<std::uint64_t, std::uint64_t> by_session_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> by_session_;  // broker and session
   std::map<std::pair<std::uint64_t, std::string>, std::uint64_t> by_id_;  // broker and id
   Alarms<std::uint64_t> alarms_;
   std::uint64_t last_ = 0;

@@ -66,8 +66,9 @@ void ClientCore::request(std::uint64_t handle, SessionState& session) {
   arm(handle, session);
 }
 
-// Goes to the next broker that was not tried; false if there is none.
+// Goes to the next broker that was not tried; false if there is none, or it is for one below to answer.
 bool ClientCore::turn(SessionState& session) {
+  if (!session.passes.empty()) return false;  // from below it goes up only
   const auto next = brokers_.next(session.tried, now_);
   if (!next) return false;
   session.broker = *next;
@@ -87,10 +88,13 @@ void ClientCore::send_request(SessionState& session) {
   request.wait_ms = left(now_, session.wait_until);
   request.priority = session.asked.priority;
   // Whoever comes to offer it may come to another broker: then this client waits, instead of one of them.
-  request.absent = session.asked.absent && brokers_.size() == 1;
+  request.absent = session.asked.absent && brokers_.size() == 1 && session.passes.empty();
   request.term_ms = session.asked.term;
   if (session.failed_at == session.broker) request.failed = session.failed;
   request.exclude = session.asked.exclude;
+  for (const auto& [broker, worker] : session.passed_over) {
+    if (broker == session.broker && request.exclude.size() < limits::exclude) request.exclude.push_back(worker);
+  }
   request.when = session.asked.when;
   request.prefer = session.asked.prefer;
   request.attributes = settings_.attributes;
@@ -109,6 +113,9 @@ Instant ClientCore::give_up(const SessionState& session) const {
 
 void ClientCore::tend_request(std::uint64_t handle, SessionState& session) {
   if (now_ >= give_up(session)) {
+    if (!session.passes.empty() && now_ < session.wait_until) {
+      return leave_silent(handle, session, "the broker below does not answer");
+    }
     const bool absent = session.broker == nobody;
     const bool silent = absent || !session.heard || brokers_.at(session.broker).silent(now_);
     Refused refused{.about = std::string(Request::op), .code = silent ? Code::unreachable : Code::timed_out};
@@ -131,6 +138,7 @@ void ClientCore::tend_request(std::uint64_t handle, SessionState& session) {
     } else if (session.broker == nobody) {
       turn(session);
     } else if (brokers_.at(session.broker).silent(now_)) {
+      if (!session.passes.empty()) return leave_silent(handle, session, "the broker below does not answer");
       const std::uint64_t silent = session.broker;
       if (turn(session)) farewells_.cancel(now_, silent, session.id, *out_);
     }
@@ -151,6 +159,7 @@ bool ClientCore::renew_request(std::uint64_t handle, SessionState& session) {
 }
 
 bool ClientCore::receive_broker(std::uint64_t broker, const Message& message) {
+  if (receive_pass(broker, message)) return true;
   if (const auto* m = std::get_if<Granted>(&message); m != nullptr && by_id_.contains(m->id)) {
     granted(broker, *m);
     return true;
@@ -160,7 +169,7 @@ bool ClientCore::receive_broker(std::uint64_t broker, const Message& message) {
     return true;
   }
   if (const auto* m = std::get_if<Lost>(&message)) {
-    lost(*m);
+    lost(broker, *m);
     return true;
   }
   if (const auto* m = std::get_if<Refused>(&message); m != nullptr && m->about == Request::op) {
@@ -172,15 +181,15 @@ bool ClientCore::receive_broker(std::uint64_t broker, const Message& message) {
     return true;
   }
   if (const auto* m = std::get_if<Renewed>(&message)) {
-    const auto found = by_session_.find(m->session);
-    if (found == by_session_.end()) return false;
-    SessionState& session = sessions_.at(found->second);
+    const auto found = granted_by(broker, m->session);
+    if (!found) return false;
+    SessionState& session = sessions_.at(*found);
     if (session.link != 0) return false;
     if (m->term_ms.count() > 0) session.term = m->term_ms;
     session.missed = 0;
     session.term_until = now_ + session.term;
     session.pulse_due = now_ + rhythm(session);
-    arm(found->second, session);
+    arm(*found, session);
     // It may be the answer to a question of the user as well.
   }
   return false;
@@ -189,9 +198,10 @@ bool ClientCore::receive_broker(std::uint64_t broker, const Message& message) {
 void ClientCore::granted(std::uint64_t broker, const Granted& message) {
   const std::uint64_t handle = by_id_.at(message.id);
   SessionState& session = sessions_.at(handle);
-  const bool known = by_session_.contains(message.session);
-  if (session.stage != Stage::holding && !known && session.broker == broker)
-    return hold(handle, session, message);
+  const bool known = granted_by(broker, message.session) || by_pass_.contains({broker, message.session});
+  if (session.stage != Stage::holding && !known && session.broker == broker) {
+    return message.direct == Direct::broker ? follow(handle, session, message) : hold(handle, session, message);
+  }
   // A second grant for one request: a broker that restarted had forgotten the first, or this one was given up.
   if (!known) farewells_.release(now_, broker, message.session, 0, *out_);
 }
@@ -218,6 +228,7 @@ void ClientCore::request_refused(std::uint64_t handle, SessionState& session, co
     send_request(session);
     return arm(handle, session);
   }
+  if (elsewhere(message.code) && !session.passes.empty()) return back_up(handle, session, message);
   const Refused told = session.refused.value_or(message);
   if (passes(told, session.asked.absent)) {
     // Never sooner than the hint.
@@ -240,6 +251,7 @@ void ClientCore::not_acquired(std::uint64_t handle, Refused refused) {
         "worker " + session.granted.worker + " was lost, and there is no other: " + refused.reason;
     return end(handle, Ending::lost, refused.code, std::move(reason));
   }
+  give_passes_back(session);
   by_id_.erase(session.id);
   alarms_.clear({handle, 0});
   const Code code = refused.code;

@@ -9,6 +9,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "clients/core/brokers.hpp"
 
@@ -20,6 +22,20 @@ struct CallState {
   bool gather = false;          // several parts may come at a time
   bool sent = false;            // on the present grant
   std::uint64_t next_part = 0;  // parts given to the user: then it is never sent again
+};
+
+// What brokers leave out.
+constexpr Duration usual_term = std::chrono::seconds(30);
+
+// What led to a broker below: a session at the broker above, which is held as long as the one below.
+struct Pass {
+  std::uint64_t broker = nobody;  // above, that gave it
+  std::uint64_t session = 0;      // its number there; 0: over, which changes nothing below
+  std::string worker;             // the name of the broker below, above
+  std::string endpoint;
+  std::uint64_t below = nobody;  // the broker that it leads to
+  Duration term{0};
+  Instant renew_due{};
 };
 
 enum class Stage : std::uint8_t {
@@ -34,6 +50,9 @@ struct SessionState {
   Instant due = never;  // of its alarm
 
   std::uint64_t broker = nobody;  // that is asked, or that granted
+  std::vector<Pass> passes;       // the way down to it, at most limits::tiers - 1
+  std::vector<std::pair<std::uint64_t, std::string>> passed_over;  // a broker, and whom below it the client was at in
+                                                                    // vain; at most limits::exclude
 
   // Asking and resting.
   std::string id;            // of the present request

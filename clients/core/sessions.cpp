@@ -11,7 +11,6 @@ namespace pointsman::clients {
 namespace {
 
 // What a broker leaves out.
-constexpr Duration usual_term = std::chrono::seconds(30);
 constexpr Duration usual_ttl = std::chrono::seconds(5);
 
 // Refusals of a worker that are about the session, not about one call.
@@ -128,14 +127,13 @@ void ClientCore::answered(SessionState& session) {
 }
 
 void ClientCore::receive_direct(std::uint64_t link, Message message, Payload payload) {
-  const auto found = by_session_.find(session_of(message));
-  if (found == by_session_.end()) {
-    farewells_.receive(now_, nobody, message, *out_);
+  const auto found = served_on(link, session_of(message));
+  if (!found) {
+    farewells_.receive_direct(now_, link, message, *out_);
     return;
   }
-  const std::uint64_t handle = found->second;
+  const std::uint64_t handle = *found;
   SessionState& session = sessions_.at(handle);
-  if (session.link != link) return;  // late, from a link or worker that was given up
   if (const auto* refused = std::get_if<Refused>(&message)) return session_refused(handle, session, *refused);
   if (std::holds_alternative<Released>(message)) {
     return replace(handle, session, Guilt::refused, Code::ended, "it has ended the session");
@@ -189,10 +187,10 @@ bool ClientCore::turned_away(const SessionState& session, const Refused& message
 }
 
 // The broker thinks that the worker is gone. The worker itself is asked, unless nothing is lost with it.
-void ClientCore::lost(const Lost& message) {
-  const auto found = by_session_.find(message.session);
-  if (found == by_session_.end()) return;
-  const std::uint64_t handle = found->second;
+void ClientCore::lost(std::uint64_t broker, const Lost& message) {
+  const auto found = granted_by(broker, message.session);
+  if (!found) return;
+  const std::uint64_t handle = *found;
   SessionState& session = sessions_.at(handle);
   if (session.link == 0) {
     return end(handle, Ending::lost, Code::unreachable, "its worker is gone: " + message.reason);
@@ -259,7 +257,8 @@ void ClientCore::replace(std::uint64_t handle, SessionState& session, Guilt guil
 }
 
 void ClientCore::drop_grant(std::uint64_t handle, SessionState& session, bool dead) {
-  by_session_.erase(session.granted.session);
+  const auto [begin, end] = by_session_.equal_range(session.granted.session);
+  by_session_.erase(std::find_if(begin, end, [&](const auto& entry) { return entry.second == handle; }));
   const std::uint64_t link = std::exchange(session.link, 0);
   if (link != 0) links_.give(link, {Holder::Kind::session, handle}, dead, now_, *out_);
 }
@@ -267,6 +266,7 @@ void ClientCore::drop_grant(std::uint64_t handle, SessionState& session, bool de
 void ClientCore::end(std::uint64_t handle, Ending ending, Code code, std::string reason) {
   SessionState& session = sessions_.at(handle);
   if (session.stage == Stage::holding) drop_grant(handle, session, ending == Ending::lost);
+  give_passes_back(session);
   by_id_.erase(session.id);
   alarms_.clear({handle, 0});
   fail_calls(handle, session, ending == Ending::released ? Code::cancelled : code, reason);

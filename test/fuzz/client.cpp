@@ -52,7 +52,7 @@ class ClientGame {
   void turn() {
     const std::uint8_t what = input_.byte();
     if (what < 0x28) return acquire();
-    if (what < 0x70) return step(Received{{.door = Door::broker}, from_broker(), {}, {}});
+    if (what < 0x70) return step(Received{{.door = Door::broker, .peer = broker(what)}, from_broker(), {}, {}});
     if (what < 0xa0) return step(Received{{.door = Door::direct, .peer = link()}, from_worker(), payload(), {}});
     if (what < 0xc0) return clock_.pass(input_, core_.deadline()), step(Elapsed{});
     if (what < 0xd8) return invoke();
@@ -100,7 +100,7 @@ class ClientGame {
   }
 
   void gone() {
-    if (input_.bit()) return step(Gone{Door::broker, 0});
+    if (input_.bit()) return step(Gone{Door::broker, broker(input_.byte())});
     const std::uint64_t which = link();
     links_.erase(which);  // who hears of a loss has no connection any more
     step(Gone{Door::direct, which});
@@ -150,6 +150,11 @@ class ClientGame {
     return *at;
   }
 
+  // The one that there is, or one that a pass leads to.
+  std::uint64_t broker(std::uint8_t which) const {
+    return below_.empty() || which % 4 != 3 ? 0 : *std::next(below_.begin(), which % static_cast<std::ptrdiff_t>(below_.size()));
+  }
+
   Payload payload() {
     const std::size_t choice = input_.byte();
     return Payload(choice == 0xff ? limits::payload_frames + 1 : choice % 3, Frame(std::string(choice & 0x3f, 'p')));
@@ -168,6 +173,7 @@ class ClientGame {
   }
 
   void said(const Send& send) {
+    MUST(send.to.door != Door::broker || send.to.peer < limits::brokers || below_.contains(send.to.peer));
     MUST(send.to.door == Door::broker || (send.to.door == Door::direct && links_.contains(send.to.peer)));
     travels(send);
     known_.note(send.message);
@@ -182,7 +188,9 @@ class ClientGame {
     links_.insert(a.link);
   }
   void said(const clients::Disconnect& a) { links_.erase(a.link); }
-  void said(const clients::Reconnect&) {}
+  void said(const clients::Reconnect& a) { MUST(a.broker < limits::brokers || below_.contains(a.broker)); }
+  void said(const clients::ReachBroker& a) { MUST(a.broker > limits::brokers && below_.insert(a.broker).second); }
+  void said(const clients::LeaveBroker& a) { MUST(below_.erase(a.broker) == 1); }
   void said(const clients::Waiting& a) { MUST(handles_.contains(a.handle)); }
   void said(const clients::Acquired& a) {
     Handle& handle = handles_.at(a.handle);
@@ -232,6 +240,7 @@ class ClientGame {
   std::map<std::uint64_t, std::uint64_t> last_call_;        // by handle
   std::optional<std::pair<std::uint64_t, std::uint64_t>> stray_;  // a call of a session that has ended
   std::set<std::uint64_t> asked_;
+  std::set<std::uint64_t> below_;                           // brokers that passes lead to
   std::set<std::uint64_t> links_;                           // that are connected
   std::deque<std::string> requests_;                        // newest ids
   std::uint64_t last_handle_ = 0;

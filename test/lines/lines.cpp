@@ -132,6 +132,10 @@ std::string line_of(const clients::Connect& a) {
 }
 std::string line_of(const clients::Disconnect& a) { return Line("disconnect").add("link", a.link); }
 std::string line_of(const clients::Reconnect&) { return "reconnect"; }
+std::string line_of(const clients::ReachBroker& a) {
+  return Line("reach").add("broker", a.broker).add("endpoint", a.endpoint).add("key", a.key);
+}
+std::string line_of(const clients::LeaveBroker& a) { return Line("leave").add("broker", a.broker); }
 std::string line_of(const clients::Acquired& a) {
   return of_handle("acquired", a.handle)
                        .add("session", a.granted.session)

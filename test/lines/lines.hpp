@@ -42,6 +42,8 @@ std::string line_of(const clients::Close& event);
 std::string line_of(const clients::Connect& action);
 std::string line_of(const clients::Disconnect& action);
 std::string line_of(const clients::Reconnect& action);
+std::string line_of(const clients::ReachBroker& action);
+std::string line_of(const clients::LeaveBroker& action);
 std::string line_of(const clients::Acquired& action);
 std::string line_of(const clients::NotAcquired& action);
 std::string line_of(const clients::Waiting& action);

@@ -100,7 +100,7 @@ class ClientStage final : public Stage {
   }
 
   std::string line(const Send& send) {
-    const auto name = send.to.door == Door::broker ? "broker" : names_.of(send.to);
+    const auto name = send.to == broker_ ? "broker" : names_.of(send.to);
     return name + " < " + masked_line(send.message, send.payload);
   }
   std::string line(const Connect& action) {
@@ -110,6 +110,12 @@ class ClientStage final : public Stage {
   }
   std::string line(const Disconnect& action) { return "shell < " + line_of(action); }
   std::string line(const Reconnect& action) { return "shell < " + line_of(action); }
+  std::string line(const ReachBroker& action) {
+    names_.rename(action.endpoint.substr(action.endpoint.find("//") + 2),
+                  Address{Door::broker, Codec::msgpack, action.broker, {}});
+    return "shell < " + line_of(action);
+  }
+  std::string line(const LeaveBroker& action) { return "shell < " + line_of(action); }
   template <class Action>
   std::string line(const Action& action) {
     return "program < " + line_of(action);

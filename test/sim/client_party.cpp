@@ -190,6 +190,10 @@ void ClientParty::act(const clients::Reconnect&) {
   world_.dial(*this, to_broker, clients_door);
 }
 
+void ClientParty::act(const clients::ReachBroker& a) {
+  throw Violation(60, name() + " is sent to a broker at " + a.endpoint + ", and there is none below");
+}
+
 void ClientParty::act(const clients::Acquired& a) {
   auto& state = handle(a.handle, "acquired");
   if (a.granted.service != state.service) throw Violation(12, name() + " acquired another service than it asked for");

@@ -179,6 +179,8 @@ class ClientParty final : public Party {
   void act(const clients::Connect& action);
   void act(const clients::Disconnect& action);
   void act(const clients::Reconnect& action);
+  void act(const clients::ReachBroker& action);
+  void act(const clients::LeaveBroker&) {}
   void act(const clients::Acquired& action);
   void act(const clients::NotAcquired& action);
   void act(const clients::Waiting&) {}

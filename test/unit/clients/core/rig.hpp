@@ -105,6 +105,8 @@ class Rig {
       std::string operator()(const Reconnect& a) const {
         return a.broker == 0 ? "reconnect" : "reconnect " + id(a.broker);
       }
+      std::string operator()(const ReachBroker& a) const { return "reach " + id(a.broker) + " " + a.endpoint; }
+      std::string operator()(const LeaveBroker& a) const { return "leave " + id(a.broker); }
       std::string operator()(const Acquired& a) const {
         return "acquired " + id(a.handle) + " session=" + id(a.granted.session) +
                " reassigned=" + std::to_string(a.reassigned);
