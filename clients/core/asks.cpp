@@ -103,6 +103,12 @@ void Asks::ask(Instant now, Ask event, Actions& out) {
   if (lane.asks.size() == 1) start(now, kind, lane, out);
 }
 
+void Asks::found(Instant now, Actions& out) {
+  for (auto& [kind, lane] : lanes_) {
+    if (lane.in_vain && lane.sent > 0 && !lane.asks.empty()) start(now, kind, lane, out);
+  }
+}
+
 void Asks::start(Instant now, const Kind& kind, Lane& lane, Actions& out) {
   lane.sent = 0;
   if (lane.late > 0 && now < lane.late_until) {
@@ -117,6 +123,7 @@ void Asks::start(Instant now, const Kind& kind, Lane& lane, Actions& out) {
   lane.late = 0;
   lane.sent = 1;
   const std::uint64_t home = brokers_.home(now);
+  lane.in_vain = home == nobody;
   brokers_.send(now, home, lane.asks.front().ask.question, false, out);
   alarms_.set(kind, std::min(lane.asks.front().give_up, now + brokers_.pause(home, lane.sent)));
 }
@@ -125,7 +132,7 @@ void Asks::finish(Instant now, const Kind& kind, Lane& lane, Message answer, Act
   out.emplace_back(Answer{lane.asks.front().ask.token, std::move(answer)});
   lane.asks.pop_front();
   --asked_;
-  if (lane.sent > 0) {
+  if (lane.sent > 0 && !lane.in_vain) {
     lane.late = lane.sent - 1;
     lane.late_until = now + settings_.repeat;
   }
@@ -163,6 +170,10 @@ void Asks::tend(Instant now, Actions& out) {
     } else {
       if (brokers_.home(now) != nobody && brokers_.at(brokers_.home(now)).silent(now))
         brokers_.leave_home(now);
+      if (lane.in_vain) {
+        start(now, *kind, lane, out);
+        continue;
+      }
       const std::uint64_t home = brokers_.home(now);
       brokers_.send(now, home, lane.asks.front().ask.question, true, out);
       ++lane.sent;

@@ -26,6 +26,9 @@ class Asks {
 
   void ask(Instant now, Ask event, Actions& out);
 
+  // There are other brokers: what nobody was there for is asked now.
+  void found(Instant now, Actions& out);
+
   // Takes a message from the broker; false if it answers no question.
   bool receive(Instant now, const Message& message, Actions& out);
 
@@ -54,6 +57,7 @@ class Asks {
   struct Lane {
     std::deque<Open> asks;  // the first has been sent `sent` times, the others not yet
     int sent = 0;
+    bool in_vain = false;  // nobody was there when it was sent
     int late = 0;  // answers to former repeats that may still come, until `late_until`
     Instant late_until{};
   };

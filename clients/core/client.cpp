@@ -172,6 +172,7 @@ void ClientCore::on(Ask event) {
 // Who waited for one to be there asks now.
 void ClientCore::on(BrokersAre event) {
   brokers_.set(std::move(event.numbers));
+  asks_.found(now_, *out_);
   for (auto& [handle, session] : sessions_) {
     if (session.stage != Stage::asking || session.broker != nobody || !turn(session)) continue;
     send_request(session);

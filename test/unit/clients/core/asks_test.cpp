@@ -26,6 +26,17 @@ TEST_CASE("a refusal is an answer") {
         Lines{"answer 1 refused about=drain code=unknown-worker"});
 }
 
+TEST_CASE("a question that nobody was there for is asked when somebody is, and the next one at once") {
+  Rig rig;
+  rig.tell(BrokersAre{{}});
+  CHECK(rig.tell(Ask{1, Hello{}}) == Lines{});
+  CHECK(rig.pass(900ms) == Lines{});
+  CHECK(rig.tell(BrokersAre{{5}}) == Lines{"broker 5 < hello"});
+  CHECK(rig.broker("welcome epoch=4", 5) == Lines{"answer 1 welcome epoch=4"});
+  CHECK(rig.tell(Ask{2, Hello{}}) == Lines{"broker 5 < hello"});
+  CHECK(rig.tell(BrokersAre{{6}}) == Lines{});
+}
+
 TEST_CASE("questions of one kind take turns, of different kinds do not") {
   Rig rig;
   CHECK(rig.tell(Ask{1, List{.of = Subject::workers}}) == Lines{"broker < list of=workers"});
