@@ -57,7 +57,8 @@ class WorkerGame {
     if (what < 0xf8) return step(Gone{input_.bit() ? Door::direct : Door::broker, client().peer});
     if (what < 0xfa) return step(Garbled{input_.bit() ? client() : Address{.door = Door::broker}, {.code = Code::bad_message, .reason = "r"}, {}});
     if (what < 0xfc) return step(workers::Progressed{input_.number(8)});
-    if (what < 0xfe) return step(workers::Quiesce{});
+    if (what < 0xfd) return step(workers::Quiesce{});
+    if (what < 0xfe) return resize({input_.below(4), 1 + input_.below(3)});
     step(workers::Stop{input_.bit()});
   }
 
@@ -124,6 +125,11 @@ class WorkerGame {
       return step(workers::FailedCall{session, number, Code::failed, invent_text(input_, "reason", 0, 2000), how, std::string(how * 64U, 'd')});
     }
     step(workers::Answered{session, number, payload(), false});
+  }
+
+  void resize(const workers::Resize& event) {
+    if (event.slots > 0) settings_.slots = event.slots;
+    step(event);
   }
 
   Address client() {

@@ -81,6 +81,9 @@ std::string line_of(const workers::FailedCall& e) {
 }
 std::string line_of(const workers::Progressed& e) { return Line("progressed").add("more", e.more); }
 std::string line_of(const workers::Quiesce&) { return "quiesce"; }
+std::string line_of(const workers::Resize& e) {
+  return Line("resize").add("slots", e.slots).add("weight", e.weight);
+}
 std::string line_of(const workers::Stop& e) { return Line("stop").flag("now", e.now); }
 std::string line_of(const workers::Enrolled& a) { return Line("enrolled").add("lease", a.lease); }
 std::string line_of(const workers::Denied& a) {

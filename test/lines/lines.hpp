@@ -20,6 +20,7 @@ std::string line_of(const workers::Answered& event);
 std::string line_of(const workers::FailedCall& event);
 std::string line_of(const workers::Progressed& event);
 std::string line_of(const workers::Quiesce& event);
+std::string line_of(const workers::Resize& event);
 std::string line_of(const workers::Stop& event);
 std::string line_of(const workers::Enrolled& action);
 std::string line_of(const workers::Denied& action);

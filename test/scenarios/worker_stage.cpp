@@ -4,7 +4,7 @@
 //   ann > open ticket=<session=9 lease=2 client=ann service=zip>
 //       program < session-began session=9 service=zip client=ann
 //       program < serve session=9 number=1 …
-//   program > answered session=9 number=1 | "text"           also failed, progressed, quiesce, stop
+//   program > answered session=9 number=1 | "text"           also failed, progressed, quiesce, resize, stop
 
 #include "test/lines/lines.hpp"
 #include "test/scenarios/stages.hpp"
@@ -48,8 +48,9 @@ Event event_of_program(std::string_view rest) {
                         fields.text("detail")};
     if (verb == "progressed") return Progressed{fields.number("more", 1)};
     if (verb == "quiesce") return Quiesce{};
+    if (verb == "resize") return Resize{fields.number("slots"), fields.number("weight", 1)};
     if (verb == "stop") return Stop{fields.flag("now")};
-    throw ScenarioError("a program can answer (answered), fail (failed), progressed, quiesce or stop");
+    throw ScenarioError("a program can answer (answered), fail (failed), progressed, quiesce, resize or stop");
   }();
   fields.done();
   return event;

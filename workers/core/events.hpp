@@ -46,12 +46,19 @@ struct Progressed {
 // Takes no more sessions from the broker; goes on with those that it has.
 struct Quiesce {};
 
+// How much it offers from now on: so many slots, each service with this weight. Slots 0: nothing for now, so it drains until
+// this is said again. If that is not what the broker was told, it registers anew, with what it holds.
+struct Resize {
+  std::uint64_t slots = 0;   // at most limits::slots
+  std::uint64_t weight = 1;  // 1 to limits::weight
+};
+
 // Drains, then leaves, then Done. With `now` sessions are not waited for: they end, their calls are abandoned.
 struct Stop {
   bool now = false;
 };
 
-using Event = std::variant<Elapsed, Received, Garbled, Gone, Answered, FailedCall, Progressed, Quiesce, Stop>;
+using Event = std::variant<Elapsed, Received, Garbled, Gone, Answered, FailedCall, Progressed, Quiesce, Resize, Stop>;
 
 // ---------------------------------------------------------------------------------------------------
 // Actions. Send's address is Address{Door::broker} for the broker, and for clients where their message came from.
@@ -85,7 +92,7 @@ struct Abandoned {
   std::uint64_t number = 0;
 };
 
-// A session begins, by a client's ticket or, with direct=own, by assignment.
+// A session begins, by a client's ticket or, if clients do not show theirs here, by assignment.
 struct SessionBegan {
   std::uint64_t session = 0;
   std::string service;

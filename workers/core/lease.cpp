@@ -46,7 +46,7 @@ void WorkerCore::enroll() {
                 .direct = settings_.direct,
                 .lease_ms = settings_.lease,
                 .key = settings_.key,
-                .draining = draining_,
+                .draining = draining(),
                 .completed = completed_,
                 .busy_ms = std::chrono::duration_cast<Milliseconds>(busy_),
                 .sessions = held(),
@@ -111,6 +111,7 @@ void WorkerCore::on(const Registered& message) {
     send(Holding{.lease = lease_, .sessions = held()});
   }
   report_new();
+  if (message.attempt < resized_ && !stopping_) enroll();
 }
 
 void WorkerCore::renewed_at(Instant sent) {
@@ -167,7 +168,7 @@ void WorkerCore::beat() {
                  .progress = progress_ & limits::number,  // only that it differs matters
                  .completed = completed_,
                  .busy_ms = std::chrono::duration_cast<Milliseconds>(busy_),
-                 .draining = draining_,
+                 .draining = draining(),
                  .refused = refused_tickets()});
 }
 
@@ -212,6 +213,27 @@ void WorkerCore::set_draining(bool draining) {
   if (stage_ == Stage::registered) beat();
 }
 
+// A lease that stands says what was offered before: that is said anew at once, or when the attempt under way is answered.
+void WorkerCore::resize(const Resize& event) {
+  MUST(event.slots <= limits::slots && event.weight >= 1 && event.weight <= limits::weight);
+  const bool nothing = event.slots == 0;
+  const bool same = event.slots == settings_.slots &&
+                    std::all_of(settings_.offers.begin(), settings_.offers.end(),
+                                [&](const Offer& offer) { return offer.weight == event.weight; });
+  if (nothing == nothing_ && (nothing || same)) return;
+  nothing_ = nothing;
+  if (!nothing) {
+    settings_.slots = event.slots;
+    for (Offer& offer : settings_.offers) offer.weight = event.weight;
+  }
+  resized_ = attempt_ + 1;
+  if (stage_ != Stage::registered || stopping_) return;
+  // To drain is said by a heartbeat, which loses nobody who was assigned meanwhile.
+  if (nothing) return beat();
+  run_since_ = now_;
+  enroll();
+}
+
 void WorkerCore::stop(bool now) {
   stopping_ = true;
   set_draining(true);
@@ -222,8 +244,13 @@ void WorkerCore::stop(bool now) {
     close(sessions_.at(id), Ending::stopped, Code::shutting_down, "the worker stops");
   }
   // What is closing keeps its slot, but nobody waits for the work: the process ends with it.
-  if (stage_ == Stage::registered) leave();
-  else if (stage_ != Stage::leaving) finish(Code::none, "stopped");
+  if (stage_ == Stage::registered) return leave();
+  // One that registers anew is waited for, for a moment: it could not leave a lease that it has not heard of.
+  if (stage_ == Stage::registering && waiting_for_answer_ && enrolled_once_ && sessions_.empty()) {
+    next_ = std::min(next_, now_ + settings_.farewell);
+  } else if (stage_ != Stage::leaving) {
+    finish(Code::none, "stopped");
+  }
 }
 
 void WorkerCore::leave_when_empty() {

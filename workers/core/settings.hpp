@@ -13,7 +13,7 @@
 namespace pointsman::workers {
 
 struct WorkerSettings {
-  // Given by the shell.
+  // Given by the shell. Slots and weights are those to begin with.
   std::string name;           // unique at the broker; 1 to limits::name bytes
   std::string instance;       // random, new with every start
   std::vector<Offer> offers;  // 1 to limits::services, no service twice

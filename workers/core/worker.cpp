@@ -54,6 +54,7 @@ void WorkerCore::step(Instant now, Event event, Actions& out) {
         if constexpr (std::is_same_v<E, FailedCall>) failed(std::move(e));
         if constexpr (std::is_same_v<E, Progressed>) progress_ += e.more;
         if constexpr (std::is_same_v<E, Quiesce>) set_draining(true);
+        if constexpr (std::is_same_v<E, Resize>) resize(e);
         if constexpr (std::is_same_v<E, Stop>) stop(e.now);
       },
       event);

@@ -2,7 +2,7 @@
 //
 // It registers until it is taken, renews, opens sessions on tickets only, hands out their calls one at a time,
 // and reports to the broker what happened until the broker has applied it. It registers anew, with the sessions
-// that it holds, whenever the broker no longer knows its lease. Rules: protocol/PROTOCOL.md. Shape and thread
+// that it holds, whenever the broker no longer knows its lease or it has other slots to offer. Rules: protocol/PROTOCOL.md. Shape and thread
 // safety: protocol/machine.hpp. What it is told and says: workers/core/events.hpp.
 //
 // Cost of a message: O(log n) in sessions. Only a lost connection, a registration and a sync look at all of
@@ -77,6 +77,8 @@ class WorkerCore {
   void renewed_at(Instant sent);
   void beat();
   void set_draining(bool draining);
+  bool draining() const { return draining_ || nothing_; }
+  void resize(const Resize& event);
   void stop(bool now);
   void leave_when_empty();
   void leave();
@@ -158,6 +160,8 @@ class WorkerCore {
   bool broken_ = false;           // the connection is said to be gone
   Duration hurry_{0};             // since then: until the next heartbeat; 0: the broker has been heard since
   bool draining_ = false;
+  bool nothing_ = false;         // there is nothing to offer
+  std::uint64_t resized_ = 0;    // the first attempt that says what is offered now
   bool stopping_ = false;
 
   // Figures.

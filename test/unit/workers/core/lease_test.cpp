@@ -239,3 +239,33 @@ TEST_CASE("figures that nobody counts to are not told, for no broker could read 
   CHECK(number_of(beat, "progress").size() <= 16);
   CHECK(std::holds_alternative<Message>(from_line(beat.substr(std::string("broker ").size()))));
 }
+
+TEST_CASE("a worker that is stopped while it registers anew leaves once that is answered, or after a moment") {
+  for (const bool answered : {true, false}) {
+    Bench bench;
+    bench.enroll();
+    CHECK(says(bench.tell(Resize{.slots = 5, .weight = 2}), "broker register"));
+    CHECK_FALSE(says(bench.tell(Stop{.now = true}), "done"));
+    if (answered) {
+      CHECK(says(bench.tell(bench.registered(8)), "broker leave lease=8"));
+      CHECK(says(bench.broker("left lease=8"), "done"));
+    } else {
+      CHECK(says(bench.wait(500ms), "done"));
+    }
+  }
+}
+
+TEST_CASE("a worker with nothing to offer drains, also when its registration was under way") {
+  Bench bench;
+  bench.tell(Elapsed{});
+  CHECK(bench.tell(Resize{.slots = 0}).empty());
+  const Lines lines = bench.tell(bench.registered(7));
+  CHECK(says(lines, "broker register"));
+  CHECK(lines.back().find("draining=true") != std::string::npos);
+  bench.tell(bench.registered(8));
+  CHECK(bench.tell(Resize{.slots = 0}).empty());
+  const Lines again = bench.tell(Resize{.slots = 2, .weight = 1});
+  REQUIRE(says(again, "broker register"));
+  CHECK(again.back().find("slots=2") != std::string::npos);
+  CHECK(again.back().find("draining") == std::string::npos);
+}
