@@ -13,8 +13,8 @@ void Broker::announce(Worker& worker, Assignment assignment) {
     untelling_.append(worker);
   }
   // A broker that comes after this one learns from the worker whom it was told of, and fills the other slots: there have
-  // to be enough for those whom it was not told of. Who serves clients in a way of its own sees no tickets at all.
-  const bool scarce = 4 * worker.used > worker.slots || worker.direct == Direct::own;
+  // to be enough for those whom it was not told of. Who does not serve clients by the direct link sees no tickets at all.
+  const bool scarce = 4 * worker.used > worker.slots || worker.direct != Direct::pointsman;
   if (quiet || scarce || worker.untold.size() == limits::events) tell(worker);
 }
 

@@ -12,6 +12,33 @@ namespace {
 Milliseconds in_ms(Duration duration) { return std::chrono::duration_cast<Milliseconds>(duration); }
 Milliseconds in_ms(Instant instant) { return in_ms(instant.time_since_epoch()); }
 
+// What goes over to a worker from its registration before: it is no newcomer, and its services are no new ones.
+struct Former {
+  explicit Former(Worker& worker)
+      : registered(worker.registered),
+        charge(worker.charge),
+        granted(worker.granted),
+        last_done(worker.last_done),
+        refused_tickets(std::move(worker.refused_tickets)) {
+    for (const auto& seat : worker.seats) services.push_back(seat->service);
+  }
+
+  void pass_on(Worker& worker) {
+    worker.registered = registered;
+    worker.charge = charge;
+    worker.granted = granted;
+    worker.last_done = last_done;
+    worker.refused_tickets = std::move(refused_tickets);
+  }
+
+  Instant registered;
+  std::uint64_t charge;
+  std::uint64_t granted;
+  std::uint64_t last_done;
+  std::unique_ptr<RefusedByCode> refused_tickets;
+  std::vector<Service*> services;
+};
+
 }  // namespace
 
 std::optional<Fault> Broker::fault_of(const Register& message) const {
@@ -116,10 +143,10 @@ void Broker::on(const Address& from, const Register& message) {
     if (fault->code == Code::over_quota || fault->code == Code::overloaded) more.retry_ms = Milliseconds(1000);
     return refuse(from, Register::op, fault->code, fault->reason, remedy, std::move(more));
   }
-  std::unique_ptr<RefusedByCode> refused_tickets;
+  std::optional<Former> former;
   if (const auto old = workers_by_name_.find(message.worker); old != workers_by_name_.end()) {
     const bool same = old->second->instance.view() == message.instance;
-    if (same) refused_tickets = std::move(old->second->refused_tickets);
+    if (same) former.emplace(*old->second);
     strike_off(*old->second, Happening::left, same ? "registered anew" : "replaced by another instance",
                same ? &message : nullptr);
   }
@@ -131,7 +158,6 @@ void Broker::on(const Address& from, const Register& message) {
   worker.from = Origin(from);
   worker.owner = principal_;
   principal_->workers.append(worker);
-  worker.refused_tickets = std::move(refused_tickets);
   worker.slots = message.slots;
   worker.endpoint = message.endpoint;
   worker.profile = std::move(profile);
@@ -146,12 +172,16 @@ void Broker::on(const Address& from, const Register& message) {
   // A newcomer starts at the mean: from zero it would get everything until it had caught up.
   const std::uint64_t mean = workers_.empty() ? 0 : total_charge_ / workers_.size();
   worker.charge = std::max(mean, static_cast<std::uint64_t>(message.busy_ms.count()) * 1000);
+  if (former) former->pass_on(worker);
   total_charge_ += worker.charge;
   set_lease(worker, message.lease_ms);
   workers_by_name_.emplace(worker.name, &worker);
   workers_by_peer_[from.peer].append(worker);
   workers_.emplace(worker.lease, std::move(owned));
   add_seats(worker, message);
+  if (former) {
+    for (Service* service : former->services) maybe_erase(*service);
+  }
   worker_timers_.insert(worker, timer_of(worker));
   retime(worker);
   count(Count::registrations);
@@ -520,7 +550,8 @@ void Broker::drain(Worker& worker, DrainMode mode) {
 }
 
 // Takes the worker and its sessions off the list. With a `successor`, its own registration anew, the sessions that
-// this one lists are left without a worker, for adopt() to attach.
+// this one lists are left without a worker, for adopt() to attach, and services that nobody offers any more are for the
+// caller to erase.
 void Broker::strike_off(Worker& worker, Happening how, const std::string& reason, const Register* successor) {
   std::vector<std::uint64_t> go_on;
   if (successor) {
@@ -544,7 +575,7 @@ void Broker::strike_off(Worker& worker, Happening how, const std::string& reason
     service.seats.pop_back();
     ramps_.erase({seat->ramp_due, seat->order});
     emit(how, {.service = service.name, .worker = worker.name, .detail = reason, .offerer = worker.owner});
-    maybe_erase(service);
+    if (!successor) maybe_erase(service);
   }
   if (!successor) {
     audit({.what = Audited::left,

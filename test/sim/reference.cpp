@@ -165,6 +165,7 @@ void Reference::settle() {
   from_.reset();
   beat_.reset();
   registering_.reset();
+  registered_before_.reset();
   asking_.reset();
   enqueue_ = false;
   may_leave_.clear();
@@ -327,6 +328,7 @@ void Reference::take(const Address&, const Register& m) {
   registering_ = m;
   const Worker* holder = by_name(m.worker);
   if (!holder) return;
+  if (holder->instance == m.instance) registered_before_ = holder->registered;
   if (holder->instance == m.instance || holder->suspect()) {
     may_leave_.insert(m.worker);
   } else if (auto& asked = workers_.at(holder->lease).asked_since; asked == never) {
@@ -453,7 +455,7 @@ void Reference::fact(const Address& to, const Registered& m) {
   if (!registering_ || registering_->worker != m.worker) throw Violation(50, m.worker + " is registered, but did not ask");
   if (by_name(m.worker)) throw Violation(4, m.worker + " has two leases");
   Worker worker{.name = m.worker, .instance = registering_->instance, .lease = m.lease, .peer = to.peer,
-                .slots = registering_->slots, .registered = now_, .heard = now_};
+                .slots = registering_->slots, .registered = registered_before_.value_or(now_), .heard = now_};
   const bool endless = registering_->lease_ms == forever && options_.lease_forever;
   Duration term = registering_->lease_ms.count() == 0 ? options_.lease : Duration(registering_->lease_ms);
   if (registering_->lease_ms == forever) term = options_.lease_max;

@@ -207,6 +207,7 @@ class Reference {
   std::optional<std::uint64_t> must_sync_;  // the lease whose worker has to be asked for its list
   std::optional<Address> from_;
   std::optional<Register> registering_;
+  std::optional<Instant> registered_before_;  // the same instance of that worker, first of all
   std::optional<Name> asking_;
   std::optional<Code> refuse_;  // the request, so
   bool enqueue_ = false;        // or put it in line
