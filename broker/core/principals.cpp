@@ -163,7 +163,7 @@ void Broker::enforce(Principal& who) {
   const std::string why = may ? "the rights of its key were changed" : "its key is not allowed any more";
   for (Worker* worker = who.workers.first(); worker;) {
     Worker* after = who.workers.after(*worker);
-    const bool fine = may && may->roles.has(Role::worker) &&
+    const bool fine = may && (may->roles.has(Role::worker) || may->roles.has(Role::peer)) &&
                       std::all_of(worker->seats.begin(), worker->seats.end(),
                                   [&](const auto& seat) { return may_offer(*may, seat->service->name); });
     if (!fine) {
