@@ -25,7 +25,7 @@ std::string name_of(const Address& address) {
 }  // namespace
 
 Driver::Driver(Transport& transport, WorkerSettings settings, const std::string& brokers, Handlers handlers,
-               bool trace, Credentials credentials)
+               bool trace, Credentials credentials, Notice& notice)
     : transport_(transport),
       core_(std::move(settings)),
       credentials_(std::move(credentials)),
@@ -35,6 +35,7 @@ Driver::Driver(Transport& transport, WorkerSettings settings, const std::string&
       turn_(random_number()),
       handlers_(std::move(handlers)),
       trace_(trace),
+      notice_(notice),
       movement_(notice_.hang()) {
   found();
   begun_ = true;
@@ -52,6 +53,10 @@ Instant Driver::deadline() const {
 void Driver::turn(Instant until, Helm::Lock* lock) {
   until = std::min(until, deadline());
   transport_.turn(until, [this](Incoming&& event) { take(std::move(event)); }, lock);
+  tend();
+}
+
+void Driver::tend() {
   if (search_.deadline() <= now()) search_.tick();
   if (stands_by_ <= now()) {
     stands_by_ = never;

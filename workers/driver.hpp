@@ -34,8 +34,9 @@ class Driver {
  public:
   // Connects to a broker's listener for workers, of those that `brokers` names (protocol/finder/core/sources.hpp); the
   // core registers at the first turn(). Throws TransportError. The transport outlives the driver and may have a listener already.
+  // `notice`: who hears how this worker is.
   Driver(Transport& transport, WorkerSettings settings, const std::string& brokers, Handlers handlers,
-         bool trace, Credentials credentials = {});
+         bool trace, Credentials credentials = {}, Notice& notice = Notice::of_process());
   ~Driver();
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
@@ -44,8 +45,9 @@ class Driver {
   // while waiting.
   void turn(Instant until, Helm::Lock* lock = nullptr);
 
-  // turn() is due then, whatever comes.
+  // turn() is due then, whatever comes; or tend(), for a transport that somebody else turns.
   Instant deadline() const;
+  void tend();
 
   // Takes what came by a transport that somebody else turns; what is for another driver is ignored.
   void take(Incoming&& event);
@@ -82,7 +84,7 @@ class Driver {
   Handshake trouble_;       // the last handshake, if it went wrong
   Handlers handlers_;
   bool trace_;
-  Notice& notice_ = Notice::of_process();
+  Notice& notice_;
   Movement movement_;
   std::deque<Event> events_;
   bool telling_ = false;
