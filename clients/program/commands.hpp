@@ -32,6 +32,16 @@ struct RelayCommand {
 };
 int relay_command(const RelayCommand& command, const Context& context);
 
+struct UplinkCommand {
+  std::vector<std::string> above;  // sources of brokers each
+  std::string above_key;           // their public key, or a file that has it
+  std::string name;                // empty: the address of the broker below
+  std::string endpoint;            // empty: as the broker below is named
+  Milliseconds every{1000};
+  bool quiet = false;
+};
+int uplink_command(const UplinkCommand& command, const Context& context);
+
 // Which workers a request wants, and likes best.
 struct Wishes {
   std::string when;    // a condition on the worker's attributes

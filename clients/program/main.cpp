@@ -18,6 +18,7 @@
 #include "clients/program/nearest.hpp"
 #include "clients/program/output.hpp"
 #include "clients/program/signals.hpp"
+#include "clients/program/uplink/core/registrations.hpp"
 #include "clients/program/words.hpp"
 #include "protocol/allowed.hpp"
 #include "protocol/condition.hpp"
@@ -98,6 +99,7 @@ class CommandLine {
     define_broker();
     define_worker();
     define_relay();
+    define_uplink();
     define_call();
     define_run();
     define_inspection();
@@ -276,6 +278,29 @@ class CommandLine {
         ->type_name("ENDPOINT")
         ->required();
     sub.add_flag("--quiet", relay_.quiet, "Say nothing");
+  }
+
+  void define_uplink() {
+    auto& sub = command(
+        "uplink", "Register a broker with those above it as their worker, so that their clients are sent to it",
+        "  pointsman uplink --broker tcp://10.0.0.2:5570 --above tcp://10.0.0.1:5571\n"
+        "  pointsman uplink --name lab --above tcp://10.0.0.1:5571 --above tcp://10.0.1.1:5571 --endpoint tcp://10.0.0.2:5570\n"
+        "--above may be repeated: the broker is registered with each of them. It is a listener for workers, or several of which one\n"
+        "is taken, see `pointsman help brokers`. Workers that offer the same and say the same of themselves are one registration;\n"
+        "of more than " +
+            std::to_string(limits::classes_above) +
+            " such kinds the rest is left out. Encrypted, the key needs the role peer at all of these brokers.",
+        [this](const Context& context) { return uplink_command(uplink_, context); });
+    sub.add_option("--above", uplink_.above, "The workers' listener of a broker above; may be repeated")
+        ->type_name("ENDPOINT")
+        ->required()
+        ->take_all();
+    sub.add_option("--above-key", uplink_.above_key, "The public key of brokers above, or a file that has it")->type_name("KEY");
+    sub.add_option("--name", uplink_.name, "Of the registrations; else the address of the broker below")->type_name("NAME");
+    sub.add_option("--endpoint", uplink_.endpoint, "Where clients from above reach the broker below; else as --broker says")
+        ->type_name("ENDPOINT");
+    duration(sub, "--every", uplink_.every, "Between two looks at its workers, or longer: it takes 5 % of the time at most");
+    sub.add_flag("--quiet", uplink_.quiet, "Say nothing");
   }
 
   // What a party says of itself.
@@ -786,6 +811,7 @@ class CommandLine {
 
   BrokerCommand broker_options_;
   RelayCommand relay_;
+  UplinkCommand uplink_;
   workers::SidecarOptions worker_;
   std::uint64_t weight_ = 1;
   std::vector<std::size_t> unweighted_;  // services whose weight is --weight

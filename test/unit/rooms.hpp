@@ -24,8 +24,8 @@ inline bool is_below(std::string_view path, std::string_view folder) {
   return path.starts_with(folder) && path.size() > folder.size() && path[folder.size()] == '/';
 }
 
-inline constexpr std::array<const char*, 5> cores{"broker/core", "broker/supervisor/core", "workers/core",
-                                                  "clients/core", "protocol/finder/core"};
+inline constexpr std::array<const char*, 6> cores{"broker/core",  "broker/supervisor/core", "workers/core",
+                                                  "clients/core", "protocol/finder/core",   "clients/program/uplink/core"};
 
 inline bool is_core(std::string_view path) {
   return std::any_of(cores.begin(), cores.end(), [&](const char* core) { return is_below(path, core); });

@@ -1,0 +1,246 @@
+// Shows brokers that are another one's workers: what is below is seen above, as it comes, changes and goes.
+
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <fstream>
+#include <list>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "test/e2e/eventually.hpp"
+#include "test/e2e/process.hpp"
+
+using namespace pointsman;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+Arguments operator+(Arguments first, const Arguments& more) {
+  first.insert(first.end(), more.begin(), more.end());
+  return first;
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+std::string text_of(const std::string& path) {
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+// A broker at two sockets of a folder, and the workers that it has.
+class Station {
+ public:
+  Station(const std::string& folder, const std::string& name, Arguments keys = {}, Arguments as = {})
+      : clients("ipc://" + folder + "/" + name + ".c"),
+        workers("ipc://" + folder + "/" + name + ".w"),
+        keys_(std::move(keys)),
+        as_(std::move(as)) {
+    start();
+  }
+
+  void start() {
+    broker = std::make_unique<Process>(
+        Arguments{pointsman_program(), "broker", "--clients", clients, "--workers", workers} + keys_);
+    REQUIRE_MESSAGE(broker->wait_for_line("ready clients=", 20s), broker->err());
+  }
+
+  // A worker that answers with its name, ready.
+  Process& worker(const std::string& name, const Arguments& more) {
+    Process& started = fleet.emplace_back(
+        Arguments{pointsman_program(), "worker", "--broker", workers, "--name", name, "--lease", "1s"} + as_ +
+        more + Arguments{"--", "sh", "-c", "cat >/dev/null; printf " + name});
+    REQUIRE_MESSAGE(started.wait_for_line("ready worker=", 20s), started.err());
+    return started;
+  }
+
+  Result pointsman(const Arguments& words) const {
+    return run(Arguments{pointsman_program()} + words + Arguments{"--broker", clients} + as_);
+  }
+
+  // The row of a worker as JSON, without what follows its own fields; empty: there is none.
+  std::string row(const std::string& name) const {
+    const std::string all = pointsman({"ls", "workers", "--json"}).out;
+    const auto from = all.find("{\"worker\":\"" + name + "\"");
+    if (from == std::string::npos) return {};
+    return all.substr(from, all.find("{\"worker\":", from + 1) - from);
+  }
+  std::size_t rows() const {
+    const std::string all = pointsman({"ls", "workers", "--json"}).out;
+    std::size_t count = 0;
+    for (auto at = all.find("{\"worker\":"); at != std::string::npos; at = all.find("{\"worker\":", at + 1))
+      ++count;
+    return count;
+  }
+
+  const std::string clients;
+  const std::string workers;
+  std::unique_ptr<Process> broker;
+  std::list<Process> fleet;
+
+ private:
+  const Arguments keys_;
+  const Arguments as_;
+};
+
+std::unique_ptr<Process> uplink(const Station& below, const std::vector<const Station*>& above,
+                                const Arguments& more = {}) {
+  Arguments words{pointsman_program(), "uplink", "--broker", below.clients, "--every", "200ms"};
+  for (const Station* one : above) words = words + Arguments{"--above", one->workers};
+  auto started = std::make_unique<Process>(words + more);
+  REQUIRE_MESSAGE(started->wait_for_line("ready uplink=", 20s), started->err());
+  return started;
+}
+
+// An upper broker, and two below it with a worker each.
+struct Line {
+  TemporaryFolder folder;
+  Station top{folder.path(), "top"};
+  Station left{folder.path(), "left"};
+  Station right{folder.path(), "right"};
+};
+
+}  // namespace
+
+TEST_CASE("e2e uplink: brokers below are workers of the one above, for what their own workers are") {
+  Line line;
+  line.left.worker("l1", {"--service", "who", "--slots", "3"});
+  line.right.worker(
+      "r1", {"--service", "who", "--slots", "5", "--attribute", "gpu=h200", "--accepts", "not team == red"});
+  const auto left = uplink(line.left, {&line.top}, {"--name", "left"});
+  const auto right = uplink(line.right, {&line.top}, {"--name", "right"});
+
+  const std::string row = line.top.row("left");
+  CHECK_MESSAGE(has(row, R"("services":["who"],"slots":3)"), row);
+  CHECK_MESSAGE(has(row, R"("direct":"broker")"), row);
+  CHECK_MESSAGE(has(row, R"("endpoint":")" + line.left.clients), row);
+  CHECK(line.top.rows() == 2);
+  const std::string other = line.top.pointsman({"ls", "workers", "--json"}).out;
+  CHECK_MESSAGE(has(other, R"({"worker":"right/)"), other);
+  CHECK_MESSAGE(has(other, "h200"), other);
+  CHECK_MESSAGE(has(other, "red"), other);
+
+  // Who asks above is served below, by whom its condition and theirs allow.
+  const Result called = line.top.pointsman({"call", "who", "-n", "8", "--fresh", "--separate", "x"});
+  CHECK_MESSAGE(called.code == 0, called.err);
+  CHECK_MESSAGE(has(called.out, "l1"), called.out);
+  CHECK_MESSAGE(has(called.out, "r1"), called.out);
+  const Result chosen = line.top.pointsman({"call", "who", "-n", "4", "--fresh", "--when", "gpu == h200", "x"});
+  CHECK_MESSAGE(chosen.out == "r1r1r1r1", chosen.err);
+  CHECK(eventually([&] { return has(line.top.row("left"), R"("slots":3)") && !has(line.top.row("left"), "used"); }));
+
+  // What changes below changes above: more slots, another service, one less.
+  Process& second = line.left.worker("l2", {"--service", "who", "--slots", "4"});
+  CHECK(eventually([&] { return has(line.top.row("left"), R"("slots":7)"); }));
+  Process& third = line.left.worker("l3", {"--service", "what"});
+  CHECK(eventually([&] { return has(line.top.pointsman({"ls", "services"}).out, "what "); }));
+  second.signal(SIGTERM);
+  third.signal(SIGTERM);
+  CHECK(eventually([&] { return has(line.top.row("left"), R"("slots":3)"); }));
+  CHECK(eventually([&] { return !has(line.top.pointsman({"ls", "services"}).out, "what "); }));
+
+  // Stopped, it leaves, and the others stay.
+  left->signal(SIGTERM);
+  CHECK_MESSAGE(left->wait(20s) == 0, left->err());
+  CHECK(line.top.row("left").empty());
+  CHECK(line.top.rows() == 1);
+}
+
+TEST_CASE("e2e uplink: nobody is sent to a broker that was killed, until it is back") {
+  Line line;
+  line.left.worker("l1", {"--service", "who", "--slots", "3"});
+  const auto left = uplink(line.left, {&line.top}, {"--name", "left"});
+  CHECK(has(line.top.row("left"), R"("slots":3)"));
+  line.left.broker.reset();
+  CHECK(eventually([&] { return has(line.top.row("left"), "draining") || line.top.row("left").empty(); }));
+  CHECK(eventually([&] { return line.top.row("left").empty(); }));
+  line.left.start();
+  CHECK(eventually([&] { return has(line.top.row("left"), R"("slots":3)"); }));
+}
+
+TEST_CASE(
+    "e2e uplink: one that was killed gets its names back, and a broker above that was killed its workers") {
+  Line line;
+  line.left.worker("l1", {"--service", "who", "--slots", "3"});
+  auto left = uplink(line.left, {&line.top, &line.right}, {"--name", "left"});
+  CHECK(line.top.rows() == 1);
+  CHECK(line.right.rows() == 1);
+  left->signal(SIGKILL);
+  CHECK(left->wait(20s) == 128 + SIGKILL);
+  left = uplink(line.left, {&line.top, &line.right}, {"--name", "left"});
+  CHECK(line.top.rows() == 1);
+  line.top.broker.reset();
+  line.top.start();
+  CHECK(eventually([&] { return has(line.top.row("left"), R"("slots":3)"); }));
+  // An operator above may send it away, and it stays away.
+  CHECK(line.top.pointsman({"drain", "left", "--leave"}).code == 0);
+  CHECK(eventually([&] { return line.top.rows() == 0; }));
+  line.left.worker("l2", {"--service", "who", "--slots", "4"});
+  CHECK(eventually([&] { return has(line.right.row("left"), R"("slots":7)"); }));
+  CHECK(line.top.rows() == 0);
+}
+
+TEST_CASE(
+    "e2e uplink: encrypted, a key with the role peer is enough, and clients are told the key of the broker "
+    "below") {
+  TemporaryFolder folder;
+  const auto file = [&](const std::string& name) { return folder.path() + "/" + name; };
+  for (const char* name : {"top.key", "low.key", "link.key", "worker.key", "admin.key"}) {
+    REQUIRE(run({pointsman_program(), "keys", "make", file(name)}).code == 0);
+  }
+  for (const auto& [name, role] : {std::pair("link", "peer"), {"worker", "worker"}, {"admin", "admin"}}) {
+    REQUIRE(run({pointsman_program(), "keys", "allow", "--allowed", file("allowed"), name,
+                 file(std::string(name) + ".key.pub"), "--role", role})
+                .code == 0);
+  }
+  const auto keys = [&](const std::string& own) {
+    return Arguments{"--key", file(own), "--allowed", file("allowed")};
+  };
+  const auto as = [&](const std::string& own, const std::string& broker) {
+    return Arguments{"--key", file(own), "--broker-key", file(broker)};
+  };
+  Station top(folder.path(), "top", keys("top.key"), as("admin.key", "top.key.pub"));
+  Station low(folder.path(), "low", keys("low.key"), as("worker.key", "low.key.pub"));
+  low.worker("w1", {"--service", "who", "--slots", "2"});
+  const auto started = uplink(low, {&top},
+                              as("link.key", "low.key.pub") +
+                                  Arguments{"--above-key", file("top.key.pub"), "--name", "low", "--trace"});
+  const std::string row = top.row("low");
+  CHECK_MESSAGE(has(row, R"("slots":2)"), row);
+  CHECK_MESSAGE(has(row, R"("by":"link")"), row);
+  const std::string pub = text_of(file("low.key.pub"));
+  const std::string key = pub.substr(pub.find("public ") + 7, 40);
+  CHECK_MESSAGE(has(started->err(), key), started->err());
+}
+
+TEST_CASE("e2e uplink: what cannot be is said, with what to do") {
+  TemporaryFolder folder;
+  const auto wrong = [](Arguments words, int code, const std::string& part) {
+    const Result result = run(Arguments{pointsman_program(), "uplink"} + words);
+    CHECK(result.code == code);
+    CHECK_MESSAGE(has(result.err, part), result.err);
+    CHECK(result.out.empty());
+  };
+  const std::string here = "ipc://" + folder.path() + "/here";
+  const std::string there = "ipc://" + folder.path() + "/there";
+  wrong({"--broker", here}, 2, "--above");
+  wrong({"--broker", here, "--above", here}, 2, "the same");
+  wrong({"--broker", here + "," + there, "--above", there}, 2, "one broker");
+  wrong({"--broker", here, "--above", "nowhere"}, 2, "tcp://HOST:PORT");
+  wrong({"--broker", here, "--above", there, "--above", there}, 2, "twice");
+  wrong({"--broker", here, "--above", "tcp://192.0.2.1:5571"}, 2, "--endpoint");
+  wrong({"--broker", here, "--above", there, "--name", std::string(60, 'n')}, 2, "--name");
+  wrong({"--broker", here, "--above", there, "--above-key", "k"}, 2, "--key");
+  wrong({"--broker", here, "--above", there, "--every", "0"}, 2, "--every");
+  wrong({"--broker", here, "--above", there, "--timeout", "1s"}, 3, "--broker");
+
+  Station only(folder.path(), "only");
+  only.worker("w1", {"--service", "who"});
+  wrong({"--broker", only.clients, "--above", only.workers}, 2, "another broker");
+  wrong({"--broker", only.clients, "--above", there, "--timeout", "1s"}, 3, "--above");
+}
