@@ -338,8 +338,12 @@ class Worker:
         return self.leaving is None or self.sessions and now < self.leaving + 5
 
     def leave(self):
+        """Says so, and waits for the answer for a second at most: the answer to the last heartbeat may come before."""
         self.tell("leave", lease=self.lease, reason="stopped")
-        self.broker.poll(1000)
+        end = time.monotonic() + 1
+        while self.broker.poll(max(0, 1000 * (end - time.monotonic()))):
+            if msgpack.unpackb(self.broker.recv_multipart()[-1])["op"] == "left":
+                break
 
 
 if __name__ == "__main__":
