@@ -151,6 +151,24 @@ TEST_CASE("e2e uplink: brokers below are workers of the one above, for what thei
   CHECK(line.top.rows() == 1);
 }
 
+TEST_CASE("e2e uplink: a broker below that is killed under load costs nobody a call") {
+  Line line;
+  line.left.worker("l1", {"--service", "who", "--slots", "4"});
+  line.right.worker("r1", {"--service", "who", "--slots", "4"});
+  const auto left = uplink(line.left, {&line.top}, {"--name", "left"});
+  const auto right = uplink(line.right, {&line.top}, {"--name", "right"});
+  Process load({pointsman_program(), "load", "calls", "--broker", line.top.clients, "--service", "who", "--clients", "4",
+                "--duration", "6s", "--wait", "20s", "--json"});
+  const auto granted = [](const Station& station) {
+    return has(station.pointsman({"ls", "workers", "--json"}).out, R"("granted":)");
+  };
+  REQUIRE(eventually([&] { return granted(line.left) && granted(line.right); }));
+  line.left.broker.reset();
+  CHECK_MESSAGE(load.wait(60s) == 0, load.err());
+  CHECK_MESSAGE(has(load.out(), R"("refused":{},"failed":{},"unfinished":0,"doubled":0)"), load.out());
+  CHECK(eventually([&] { return !has(line.top.pointsman({"ls", "sessions", "--json"}).out, R"("session":)"); }));
+}
+
 TEST_CASE("e2e uplink: nobody is sent to a broker that was killed, until it is back") {
   Line line;
   line.left.worker("l1", {"--service", "who", "--slots", "3"});
