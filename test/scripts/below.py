@@ -2,6 +2,7 @@
 """below.py SERVICE ENDPOINT [WEIGHT [KEY]]: registers a broker that clients reach at ENDPOINT, with KEY, as a worker of another one.
 
 The least that PROTOCOL.md, "Tiers", asks for, on top of the worker in scripts/python. POINTSMAN_WORKERS says who is above.
+Unlike `pointsman uplink` it also registers brokers that are dead, or have no worker, which is what it is for.
 """
 import os, pathlib, signal, sys, time
 

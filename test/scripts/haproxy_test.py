@@ -94,6 +94,18 @@ class OneAddress(unittest.TestCase):
         account = json.loads(output)["account"]
         self.assertEqual((account["answered"], account["refused"], account["failed"]), (account["made"], {}, {}), output)
 
+    def test_clients_are_sent_on_to_a_broker_that_is_below_all_of_these(self):
+        for name in ("one", "two", "below"):
+            self.broker(name)
+        self.worker("below")
+        self.house.start("uplink", self.house.program, "uplink", "--broker", self.clients["below"],
+                         *(word for above in ("one", "two") for word in ("--above", self.workers[above])))
+        for name in ("one", "two"):
+            until(lambda: self.figures(name, "services", "workers"), 20, "the broker below is registered")
+        self.house.environment["POINTSMAN_BROKER"] = self.haproxy(self.clients)
+        self.assertEqual([self.call(), self.call()], ["below", "below"])
+        self.assertEqual([self.figures(name, "services", "granted") for name in ("one", "two", "below")], [1, 1, 2])
+
     def test_a_worker_goes_to_the_other_broker_when_its_own_is_killed(self):
         self.broker("one"), self.broker("two")
         self.house.worker("wanders", "--broker", self.haproxy(self.workers), "--service", "where", "--", "echo")

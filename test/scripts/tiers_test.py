@@ -22,8 +22,7 @@ class Tiers(unittest.TestCase):
 
     def broker(self, name, *arguments):
         endpoint = self.clients(name)
-        self.house.start(name, self.house.program, "broker", "--clients", endpoint, "--workers", endpoint + "-w",
-                         "--settle", "0", *arguments)
+        self.house.start(name, PROGRAM, "broker", "--clients", endpoint, "--workers", endpoint + "-w", "--settle", "0", *arguments)
         self.links[name] = self.house.link(endpoint)
 
     def clients(self, name):
@@ -71,6 +70,14 @@ class Tiers(unittest.TestCase):
         self.assertEqual((self.granted("above"), self.granted("below")), (1, 1))
         self.nothing_held()
         until(lambda: self.figures("above", "workers", "completed") == [1], 10, "the pass was told to be over")
+
+    def test_a_broker_that_pointsman_uplink_registered(self):
+        self.broker("above"), self.broker("below"), self.worker("below", *TURN)
+        self.house.start("uplink", PROGRAM, "uplink", "--broker", self.clients("below"), "--above", self.clients("above") + "-w")
+        until(lambda: self.figures("above", "workers", "slots") == [1], 20, "it is registered with what its worker has")
+        self.served("above")
+        self.assertEqual((self.granted("above"), self.granted("below")), (1, 1))
+        self.nothing_held()
 
     def test_a_pass_is_kept_while_the_work_takes_longer_than_its_term(self):
         self.broker("above", "--session-term", "1s"), self.broker("below")
