@@ -46,7 +46,7 @@ constexpr std::array table{
     // The broker starts anew.
     Invariant{31, false, "the epoch of a new broker is larger, and so is every number that it gives"},
     Invariant{32, false, "a lease of a former broker is refused as unknown"},
-    Invariant{33, true, "every worker is registered within its term and the longest pause between two registrations"},
+    Invariant{33, true, "every worker is registered, with all its slots, within its term and the longest pause between two registrations"},
     // Resources.
     Invariant{35, false, "every line, map and memory is within its bound"},
     Invariant{36, false, "what is remembered of requests and tickets that are over is within its bound, and forgotten in time"},

@@ -111,11 +111,13 @@ class WorkerParty final : public Party {
   void check();
   void check_said(const Message& message) const;
   void heard(const Message& message);
+  void resize_later();
   Duration skew() const;
 
   Stage& stage_;
   WorkerPlan plan_;
   Chance chance_;
+  Chance sizes_;
   std::unique_ptr<workers::WorkerCore> core_;
   std::string endpoint_;
   std::uint64_t lease_ = 0;

@@ -115,6 +115,13 @@ void draw_wishes(Profile& p) {
   for (auto& client : p.clients) client.attributes = draw_client_attributes(chance);
 }
 
+// Drawn from a chance of its own, as well.
+void draw_sizes(Profile& p) {
+  Chance chance(p.seed ^ 0x512e);
+  if (p.faultless || p.quiet || !chance.hit(0.3)) return;
+  for (auto& plan : p.workers) plan.resizes = chance.hit(0.5);
+}
+
 void draw_workload(Chance& chance, Profile& p) {
   p.work = chance.hit(0.3) ? chance.between(milliseconds(500), milliseconds(5000))
                            : chance.between(milliseconds(1), milliseconds(200));
@@ -162,6 +169,7 @@ Profile draw(std::uint64_t seed, const Cut& cut) {
   draw_clients(chance, p);
   draw_workload(chance, p);
   draw_wishes(p);
+  draw_sizes(p);
   p.heal = healing(p);
   p.calm = std::max<Duration>(seconds(60), p.quiet ? 2 * p.heal : Duration(0)) + (p.quiet ? 3 * p.hold : Duration(0));
   if (p.workers.size() > cut.workers) p.workers.resize(cut.workers);

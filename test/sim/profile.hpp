@@ -22,6 +22,7 @@ enum class Network : std::uint8_t { faithful, hostile };
 struct WorkerPlan {
   workers::WorkerSettings settings;  // without instance and endpoint
   bool moves = false;                // to another endpoint at every start
+  bool resizes = false;              // has other slots to offer now and then, or none
 };
 
 struct Profile {

@@ -149,6 +149,9 @@ class Run {
       const auto row = std::find_if(lists.workers.begin(), lists.workers.end(),
                                     [&](const auto& r) { return r.worker == worker->name(); });
       if (row->state != State::alive) throw Violation(33, worker->name() + " is not alive in calm: " + row->why);
+      if (row->slots != worker->plan().settings.slots)
+        throw Violation(33, worker->name() + " has " + std::to_string(worker->plan().settings.slots) +
+                                " slots in calm, the broker counts " + std::to_string(row->slots));
       if (row->used != worker->held())
         throw Violation(28, worker->name() + " holds " + std::to_string(worker->held()) + " sessions in calm, the broker counts " +
                                 std::to_string(row->used));

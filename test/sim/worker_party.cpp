@@ -19,7 +19,7 @@ const Address to_broker{Door::broker, Codec::msgpack, 0, {}};
 
 WorkerParty::WorkerParty(Stage& stage, const WorkerPlan& plan, Chance chance, Duration offset, double drift,
                          std::string other)
-    : Party(stage.world, Role::worker, plan.settings.name + other, offset, drift), stage_(stage), plan_(plan), chance_(chance) {}
+    : Party(stage.world, Role::worker, plan.settings.name + other, offset, drift), stage_(stage), plan_(plan), chance_(chance), sizes_(plan.settings.seed) {}
 
 std::unique_ptr<WorkerParty> WorkerParty::another(std::string other) {
   auto plan = plan_;
@@ -43,7 +43,18 @@ void WorkerParty::start() {
   if (plan_.settings.direct == Direct::pointsman) world_.listen(endpoint_, *this, Door::direct);
   world_.dial(*this, to_broker, workers_door);
   if (stage_.story.wanted()) stage_.story.tell(world_.now(), name(), "starts");
+  if (plan_.resizes) resize_later();
   step(Elapsed{});
+}
+
+// When all is well again, it offers all that it has.
+void WorkerParty::resize_later() {
+  world_.later(*this, sizes_.between(milliseconds(1), seconds(5)), [this] {
+    const bool last = world_.calm();
+    if (!last) resize_later();
+    const auto slots = last ? plan_.settings.slots : sizes_.between(0, plan_.settings.slots);
+    step(workers::Resize{slots, last ? 1 : sizes_.between(1, 5)});
+  });
 }
 
 void WorkerParty::crash() {
