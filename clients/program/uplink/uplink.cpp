@@ -43,6 +43,7 @@ struct Member {
 // One broker above.
 struct Above {
   std::string sources;
+  std::string instance;  // of its own: should two lead to one broker, the second is refused there
   Registrations registrations;
   std::list<Member> members;
   std::string told;  // the last trouble with it
@@ -56,7 +57,8 @@ class Uplink {
             transport_, options.below, options.endpoint, options.every,
             [this](const Census& census) { seen(census); }, [this](const Error& error) { lost(error); }) {
     for (const std::string& sources : options.above) {
-      above_.push_back({.sources = sources, .registrations = Registrations(options.name)});
+      above_.push_back(
+          {.sources = sources, .instance = random_name(), .registrations = Registrations(options.name)});
     }
     transport_.watch(signals_.descriptor(), [this] {
       while (signals_.next()) stop();
@@ -192,7 +194,7 @@ class Uplink {
       if (registered && registered->epoch == below_.epoch()) above_itself(above);
     };
     workers::WorkerSettings settings{.name = join.name,
-                                     .instance = instance_,
+                                     .instance = above.instance,
                                      .offers = {},
                                      .slots = join.slots,
                                      .endpoint = options_.endpoint,
@@ -298,7 +300,6 @@ class Uplink {
   }
 
   const UplinkOptions& options_;
-  const std::string instance_ = random_name();
   Notice& notice_ = Notice::of_process();
   Notice mute_;  // for the registrations, which come and go: they are not the process
   Signals signals_{SIGTERM, SIGINT};
