@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
+#include <chrono>
 #include <fstream>
 #include <list>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "clients/client.hpp"
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
 
@@ -130,9 +132,11 @@ TEST_CASE("e2e uplink: brokers below are workers of the one above, for what thei
   CHECK_MESSAGE(called.code == 0, called.err);
   CHECK_MESSAGE(has(called.out, "l1"), called.out);
   CHECK_MESSAGE(has(called.out, "r1"), called.out);
-  const Result chosen = line.top.pointsman({"call", "who", "-n", "4", "--fresh", "--when", "gpu == h200", "x"});
+  const Result chosen =
+      line.top.pointsman({"call", "who", "-n", "4", "--fresh", "--when", "gpu == h200", "x"});
   CHECK_MESSAGE(chosen.out == "r1r1r1r1", chosen.err);
-  CHECK(eventually([&] { return has(line.top.row("left"), R"("slots":3)") && !has(line.top.row("left"), "used"); }));
+  CHECK(eventually(
+      [&] { return has(line.top.row("left"), R"("slots":3)") && !has(line.top.row("left"), "used"); }));
 
   // What changes below changes above: more slots, another service, one less.
   Process& second = line.left.worker("l2", {"--service", "who", "--slots", "4"});
@@ -201,6 +205,30 @@ TEST_CASE(
   line.left.worker("l2", {"--service", "who", "--slots", "4"});
   CHECK(eventually([&] { return has(line.right.row("left"), R"("slots":7)"); }));
   CHECK(line.top.rows() == 0);
+}
+
+TEST_CASE("e2e uplink: a session below outlives the uplink and the broker above that it came by") {
+  Line line;
+  line.left.worker("l1", {"--service", "who", "--slots", "2"});
+  const auto left = uplink(line.left, {&line.top}, {"--name", "left"});
+  Client client({.broker = line.top.clients});
+  Session session = client.acquire("who", {.term = 2s});
+  const auto answers = [&] { return session.call({Frame("x")}).front().view() == "l1"; };
+  CHECK(answers());
+  // It takes a slot above and one below, and neither twice.
+  CHECK(eventually([&] { return has(line.top.row("left"), R"("slots":2,"used":1)"); }));
+  left->signal(SIGTERM);
+  CHECK(left->wait(20s) == 0);
+  CHECK(line.top.rows() == 0);
+  CHECK(answers());
+  line.top.broker.reset();
+  CHECK(answers());
+  // Nobody calls for longer than its term: its client renews it.
+  CHECK_FALSE(eventually(5s, [&] { return !has(line.left.row("l1"), R"("used":1)"); }));
+  CHECK(answers());
+  CHECK(session.reassigned() == 0);
+  session.release();
+  CHECK(eventually([&] { return !has(line.left.row("l1"), R"("used":1)"); }));
 }
 
 TEST_CASE(
