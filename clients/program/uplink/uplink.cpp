@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 #include <stdexcept>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 
@@ -107,11 +108,22 @@ class Uplink {
             return what.peer;
         },
         incoming);
+    const auto known = by_peer_.find(peer);
+    if (known != by_peer_.end() && known->second->driver->peer() == peer) {
+      return known->second->driver->take(std::move(incoming));
+    }
     for (Above& above : above_) {
       for (Member& member : above.members) {
-        if (member.driver->peer() == peer) return member.driver->take(std::move(incoming));
+        if (member.driver->peer() != peer) continue;
+        forget(member);  // the connection that it had before
+        by_peer_[peer] = &member;
+        return member.driver->take(std::move(incoming));
       }
     }
+  }
+
+  void forget(const Member& member) {
+    std::erase_if(by_peer_, [&](const auto& known) { return known.second == &member; });
   }
 
   void tend(Above& above) {
@@ -127,6 +139,7 @@ class Uplink {
         above.registrations.left(member.name);
       else
         ended(above, member, *done);
+      forget(member);
       at = above.members.erase(at);
     }
   }
@@ -305,6 +318,7 @@ class Uplink {
   Signals signals_{SIGTERM, SIGINT};
   Transport transport_;
   std::list<Above> above_;  // before what tells them
+  std::unordered_map<std::uint64_t, Member*> by_peer_;  // the connections that something came by, one a member
   Below below_;
   bool seen_ = false;     // the broker below has answered
   bool is_lost_ = false;  // and does not any more
