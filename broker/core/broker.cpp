@@ -93,8 +93,8 @@ void Broker::pass_time() {
                         : "nobody became free while the request would wait",
                    none ? "ask for something else, or start a worker that matches" : "wait longer, or start more workers");
   }
-  if (settle_at_ <= now_) settle();
   sweep();
+  if (settle_at_ <= now_) settle();
   lapse_due();
   while (!ramps_.empty() && ramps_.begin()->first.first <= now_) {
     Seat& seat = *ramps_.begin()->second;

@@ -57,6 +57,11 @@ void Admission::longest(Duration ttl) {
   if (!keys_.empty()) keys_.back().longest = std::max(keys_.back().longest, ttl);
 }
 
+Duration Admission::lifetime() const {
+  const bool known = !keys_.empty() && keys_.back().longest > Duration(0);
+  return known ? keys_.back().longest : memory_;
+}
+
 const Admission::Key* Admission::find(std::uint64_t lease) const {
   const auto found = std::find_if(keys_.rbegin(), keys_.rend(), [&](const Key& key) { return key.lease == lease; });
   return found == keys_.rend() ? nullptr : &*found;

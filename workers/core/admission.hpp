@@ -31,6 +31,9 @@ class Admission {
   // How long a ticket of the newest lease may live, as an assignment says.
   void longest(Duration ttl);
 
+  // How long one that is sealed now may live.
+  Duration lifetime() const;
+
   struct Admitted {
     Ticket ticket;
     Instant expires;  // at the latest

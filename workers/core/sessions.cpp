@@ -269,7 +269,8 @@ void WorkerCore::remove(Session& session) {
     ++progress_;
     out_->push_back(SessionOver{id, ending});
   }
-  admission_.spend(now_, id, session.expires);
+  // Its broker may have sealed a ticket for it anew that nobody has shown yet.
+  admission_.spend(now_, id, std::max(session.expires, admission_.kept_until(now_ + admission_.lifetime())));
   --used_of_[session.offer];
   digest_ ^= digest_of(id);
   timers_.erase({session.timer, id});
