@@ -18,6 +18,7 @@ namespace {
 
 constexpr Duration look_every = std::chrono::seconds(2);  // at the interfaces
 constexpr Milliseconds lease = std::chrono::seconds(10);  // how long an answer holds
+constexpr std::string_view too_many = "there are too many of them";
 constexpr double answers_at_once = limits::answers_at_once;
 
 std::string host_name() {
@@ -55,7 +56,7 @@ std::string told_endpoint(const std::string& bound, const std::vector<NetAddress
   return "tcp://" + (best->six ? "[" + best->address + "]" : best->address) + std::string(port_of(bound));
 }
 
-Beacons::Beacons(Transport& transport, BeaconOptions options, std::function<bool(std::string_view)> offers,
+Beacons::Beacons(Transport& transport, BeaconOptions options, Offers offers,
                  std::function<void(const std::string&)> say)
     : options_(std::move(options)),
       name_(host_name()),
@@ -98,7 +99,11 @@ void Beacons::hear(const Datagram& datagram) {
   const auto* question = std::get_if<Question>(&beacon);
   if (question == nullptr || (!question->group.empty() && question->group != options_.group))
     return;  // other people's talk
-  if (!question->service.empty() && !offers_(question->service)) return;
+  // A condition is looked at as often as may be answered, for it takes a while.
+  const bool asks_more = !question->when.empty();
+  if (!asks_more && !question->service.empty() && !offers_(question->service, {})) return;
+  if (asks_more && !may_answer()) return ignore(datagram, too_many);
+  if (asks_more && !offers_(question->service, question->when)) return;
   std::vector<NetAddress> ours;
   std::copy_if(addresses_.begin(), addresses_.end(), std::back_inserter(ours),
                [&](const NetAddress& address) { return address.index == datagram.index; });
@@ -111,7 +116,7 @@ void Beacons::hear(const Datagram& datagram) {
                       .epoch = options_.epoch,
                       .lease_ms = lease};
   if (answer.clients.empty() && answer.workers.empty()) return;
-  if (!may_answer()) return ignore(datagram, "there are too many of them");
+  if (!asks_more && !may_answer()) return ignore(datagram, too_many);
   listener_.answer(datagram, encode_answer(answer, options_.realm));
 }
 

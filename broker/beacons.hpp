@@ -35,8 +35,10 @@ std::string told_endpoint(const std::string& bound, const std::vector<NetAddress
 
 class Beacons {
  public:
-  // `offers` says whether a service is offered here. Throws TransportError if nothing can be listened to.
-  Beacons(Transport& transport, BeaconOptions options, std::function<bool(std::string_view)> offers,
+  using Offers = std::function<bool(std::string_view service, std::string_view when)>;
+
+  // `offers` says whether a service is offered here, by a worker that meets a condition if there is one. Throws TransportError if nothing can be listened to.
+  Beacons(Transport& transport, BeaconOptions options, Offers offers,
           std::function<void(const std::string&)> say);
   Beacons(const Beacons&) = delete;
   Beacons& operator=(const Beacons&) = delete;
@@ -55,7 +57,7 @@ class Beacons {
 
   const BeaconOptions options_;
   const std::string name_;
-  const std::function<bool(std::string_view)> offers_;
+  const Offers offers_;
   const std::function<void(const std::string&)> say_;
   Listener listener_;
   std::vector<NetAddress> addresses_;  // of this machine

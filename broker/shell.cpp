@@ -118,7 +118,7 @@ class Shell {
                       .key = own_ ? own_->key : PublicKey{},
                       .epoch = core_.epoch(),
                       .realm = options_.realm.empty() ? Bytes{} : read_realm_key(options_.realm)},
-        [this](std::string_view service) { return core_.offers(service); },
+        [this](std::string_view service, std::string_view when) { return core_.offers(service, when); },
         [this](const std::string& text) { say(text); });
   }
 

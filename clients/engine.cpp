@@ -323,6 +323,7 @@ bool Engine::translate(Door door, std::uint64_t& peer) const {
 }
 
 void Engine::receive(Incoming&& incoming) {
+  if (search_->took(incoming)) return;
   if (auto* received = std::get_if<Received>(&incoming)) {
     if (!translate(received->from.door, received->from.peer)) return;
     if (trace_) {

@@ -105,6 +105,7 @@ class Reader {
 
 std::optional<Question> read_question(Reader reader, const Nonce& nonce) {
   Question question{.nonce = nonce, .group = reader.text(limits::name), .service = reader.text(limits::name)};
+  question.when = reader.text(limits::question_condition);
   if (!reader.good() || !reader.rest_is_zero()) return std::nullopt;
   return question;
 }
@@ -143,6 +144,7 @@ std::string encode_question(const Question& question, const Bytes& realm) {
   std::string out = head(a_question, question.nonce, realm);
   put_text(out, question.group);
   put_text(out, question.service);
+  put_text(out, question.when);
   const std::size_t tag = realm.data.empty() ? 0 : tag_bytes;
   MUST(out.size() + tag <= limits::datagram);
   out.resize(limits::datagram - tag, '\0');

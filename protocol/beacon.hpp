@@ -27,6 +27,7 @@ struct Question {
   Nonce nonce{};
   std::string group;    // at most limits::name bytes; empty: of all groups
   std::string service;  // only those where this is offered; empty: all
+  std::string when;     // by a worker that meets this condition, at most limits::question_condition bytes; empty: any
 
   friend bool operator==(const Question&, const Question&) = default;
 };

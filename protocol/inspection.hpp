@@ -242,6 +242,32 @@ struct WaitingRow {
   friend bool operator==(const WaitingRow&, const WaitingRow&) = default;
 };
 
+// A registration of a broker below: one for each kind of its workers, so a broker may have several rows.
+struct BrokerRow {
+  std::string broker;  // name of the registration
+  std::string clients;  // its listener for clients, as those reach it
+  std::string workers;  // its listener for workers; empty: not said
+  std::string key;      // its public key, Z85; empty: it does not encrypt
+  std::vector<std::string> services;
+  State state = State::alive;
+  std::uint64_t slots = 0;
+  std::uint64_t used = 0;
+  Milliseconds left_ms{0};  // of its lease
+
+  static constexpr auto fields() {
+    constexpr auto any = limits::number;
+    return listed(need("broker", &BrokerRow::broker, 1, limits::name),
+                  need("clients", &BrokerRow::clients, 1, limits::endpoint),
+                  may("workers", &BrokerRow::workers, 0, limits::endpoint),
+                  may("key", &BrokerRow::key, 0, limits::key),
+                  may("services", &BrokerRow::services, 0, limits::services),
+                  may("state", &BrokerRow::state, 0, 0), may("slots", &BrokerRow::slots, 0, any),
+                  may("used", &BrokerRow::used, 0, any),
+                  endless(may("left_ms", &BrokerRow::left_ms, 0, limits::year_ms)));
+  }
+  friend bool operator==(const BrokerRow&, const BrokerRow&) = default;
+};
+
 // One page of rows of the one kind that was asked for.
 struct Listing {
   static constexpr std::string_view op = "listing";
@@ -250,6 +276,7 @@ struct Listing {
   std::vector<WorkerRow> workers;
   std::vector<SessionRow> sessions;
   std::vector<WaitingRow> waiting;
+  std::vector<BrokerRow> brokers;
   std::string next;  // ask with `after` this; empty: that was all
 
   static constexpr auto fields() {
@@ -258,6 +285,7 @@ struct Listing {
                   may("workers", &Listing::workers, 0, limits::rows),
                   may("sessions", &Listing::sessions, 0, limits::rows),
                   may("waiting", &Listing::waiting, 0, limits::rows),
+                  may("brokers", &Listing::brokers, 0, limits::rows),
                   may("next", &Listing::next, 0, limits::name));
   }
   friend bool operator==(const Listing&, const Listing&) = default;

@@ -69,6 +69,7 @@ struct Register {
   std::uint64_t attempt = 0;  // counts the registrations of this instance; 0: not counted
   Attributes attributes;  // for the conditions of requests
   std::string accepts;    // a condition on the client's attributes; empty: any client
+  std::string workers;    // of a broker: its listener for workers, for who looks for one; empty: not said
 
   static constexpr auto fields() {
     return listed(need("worker", &Register::worker, 1, limits::name),
@@ -84,7 +85,8 @@ struct Register {
                   may("sessions", &Register::sessions, 0, limits::slots),
                   may("attempt", &Register::attempt, 0, limits::number),
                   may("attributes", &Register::attributes, 0, limits::attributes),
-                  may("accepts", &Register::accepts, 0, limits::condition));
+                  may("accepts", &Register::accepts, 0, limits::condition),
+                  may("workers", &Register::workers, 0, limits::endpoint));
   }
   friend bool operator==(const Register&, const Register&) = default;
 };

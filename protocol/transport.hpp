@@ -68,6 +68,13 @@ struct Guard {
 
 using Incoming = std::variant<Received, Garbled, Gone>;
 
+// The connection by which it came, or that is gone.
+inline std::uint64_t peer_of(const Incoming& incoming) {
+  if (const auto* gone = std::get_if<Gone>(&incoming)) return gone->peer;
+  if (const auto* garbled = std::get_if<Garbled>(&incoming)) return garbled->from.peer;
+  return std::get<Received>(incoming).from.peer;
+}
+
 class Transport {
  public:
   Transport();

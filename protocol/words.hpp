@@ -126,11 +126,11 @@ struct Words<DrainMode> {
       "drain", "resume", "leave", "forget"};
 };
 
-enum class Subject : std::uint8_t { services, workers, sessions, waiting, count_ };
+enum class Subject : std::uint8_t { services, workers, sessions, waiting, brokers, count_ };
 template <>
 struct Words<Subject> {
   static constexpr std::array<std::string_view, static_cast<std::size_t>(Subject::count_)> list{
-      "services", "workers", "sessions", "waiting"};
+      "services", "workers", "sessions", "waiting", "brokers"};
 };
 
 // State of a worker at the broker, or of a session.

@@ -74,6 +74,7 @@ void Driver::give_sign_of_life() {
 }
 
 void Driver::take(Incoming&& event) {
+  if (search_.took(event)) return;
   if (const auto* received = std::get_if<Received>(&event)) {
     // Of a connection that was replaced: its last words are too old to count.
     if (received->from.door == Door::broker && received->from.peer != peer_) return;

@@ -230,9 +230,17 @@ void Broker::refuse(const Address& to, std::string_view about, Code code, std::s
   send(to, std::move(more));
 }
 
-bool Broker::offers(std::string_view service) const {
+bool Broker::offers(std::string_view service, std::string_view when) const {
   const auto found = services_.find(service);
-  return found != services_.end() && !found->second->seats.empty();
+  if (found == services_.end() || found->second->seats.empty()) return false;
+  if (when.empty()) return true;
+  const auto parsed = Condition::parse(when);
+  const auto* condition = std::get_if<Condition>(&parsed);
+  bool met = false;
+  found->second->matching.each_class([&](const Class& one) {
+    met |= condition != nullptr && one.slots > 0 && condition->holds(one.profile->attributes);
+  });
+  return met;
 }
 
 void Broker::check() const {
@@ -242,6 +250,9 @@ void Broker::check() const {
 
   // Workers agree with their sessions, and the indexes with the workers.
   MUST(workers_by_name_.size() == workers_.size());
+  for (const auto& [name, below] : brokers_below_) {
+    MUST(below.worker == workers_by_name_.at(name) && below.worker->direct == Direct::broker);
+  }
   std::uint64_t by_peer = 0;
   for (const auto& [peer, chain] : workers_by_peer_) {
     MUST(!chain.empty());

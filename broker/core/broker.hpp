@@ -77,8 +77,9 @@ class Broker {
 
   std::uint64_t epoch() const { return options_.epoch; }
 
-  // Whether a worker offers the service at this moment.
-  bool offers(std::string_view service) const;
+  // Whether a worker offers the service at this moment, one that meets the condition and may be given somebody if there is one.
+  // With a condition looks at all classes of the service.
+  bool offers(std::string_view service, std::string_view when = {}) const;
 
  private:
   // What orders timers: the moment, then a number that is nobody else's.
@@ -279,6 +280,7 @@ class Broker {
   template <class Row>
   bool full(const std::vector<Row>& rows, const List& message) const;
   void list_workers(const List& message, const Service* only, Listing& page);
+  void list_brokers(const List& message, const Service* only, Listing& page);
   void list_sessions(const List& message, const Service* only, Listing& page);
   void list_waiting(const List& message, const Service* only, Listing& page);
   void list_own_waiting(const List& message, const Service* only, Listing& page);
@@ -288,6 +290,7 @@ class Broker {
   void on(const Address& from, const Hello& message);
   Milliseconds left_of(const Worker& worker) const;
   WorkerRow row_of(const Worker& worker) const;
+  BrokerRow row_of(const BrokerBelow& below) const;
   ServiceRow row_of(const Service& service) const;
   SessionRow row_of(const Session& session) const;
   WaitingRow row_of(const Asked& asked) const;
@@ -335,6 +338,7 @@ class Broker {
 
   std::unordered_map<std::uint64_t, std::unique_ptr<Worker>> workers_;  // by lease
   std::map<std::string_view, Worker*> workers_by_name_;                 // the names are theirs
+  std::map<std::string_view, BrokerBelow> brokers_below_;               // of these, the ones that are brokers
   std::unordered_map<std::uint64_t, Chain<Worker, &Worker::of_peer>> workers_by_peer_;
   const std::shared_ptr<const Profile> plain_profile_ =
       std::make_shared<Profile>();  // of those who say nothing

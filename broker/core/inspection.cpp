@@ -11,7 +11,12 @@ namespace {
 
 Milliseconds in_ms(Duration duration) { return std::chrono::duration_cast<Milliseconds>(duration); }
 
-// Services that one listing looks at.
+State state_of(const Worker& worker) {
+  if (worker.suspect()) return State::suspect;
+  return worker.draining ? State::draining : State::alive;
+}
+
+// Services, or brokers, that one listing looks at.
 constexpr std::size_t look_max = 2000;
 
 std::uint64_t number_of(const std::string& text) {
@@ -58,6 +63,7 @@ void Broker::on(const Address& from, const List& message) {
     case Subject::waiting:
       scope_ == Scope::all ? list_waiting(message, only, page) : list_own_waiting(message, only, page);
       break;
+    case Subject::brokers: list_brokers(message, only, page); break;
     case Subject::count_: break;
   }
   send(from, std::move(page));
@@ -115,6 +121,22 @@ void Broker::list_workers(const List& message, const Service* only, Listing& pag
             [](const Worker* a, const Worker* b) { return a->name.view() < b->name.view(); });
   for (const Worker* worker : own) {
     if (take(*worker)) return;
+  }
+}
+
+// Of them all that offer something that may be seen: a grant would tell as much.
+void Broker::list_brokers(const List& message, const Service* only, Listing& page) {
+  std::size_t looked = 0;
+  for (auto it = brokers_below_.upper_bound(message.after); it != brokers_below_.end(); ++it) {
+    if (full(page.brokers, message) || ++looked > look_max) {
+      page.next = std::prev(it)->first;
+      return;
+    }
+    const auto& seats = it->second.worker->seats;
+    const bool fits = std::any_of(seats.begin(), seats.end(), [&](const auto& seat) {
+      return (!only || seat->service == only) && sees(*seat->service);
+    });
+    if (fits) add(page.brokers, row_of(it->second));
   }
 }
 
@@ -205,7 +227,7 @@ Milliseconds Broker::left_of(const Worker& worker) const {
 WorkerRow Broker::row_of(const Worker& worker) const {
   const bool endless = worker.term == Duration{0};
   WorkerRow row{.worker = worker.name,
-                .state = worker.suspect() ? State::suspect : worker.draining ? State::draining : State::alive,
+                .state = state_of(worker),
                 .why = worker.available() ? "" : why_not(worker),
                 .slots = worker.slots,
                 .used = worker.used,
@@ -226,6 +248,22 @@ WorkerRow Broker::row_of(const Worker& worker) const {
     for (const std::uint64_t count : *worker.refused_tickets) row.tickets_refused += count;
   }
   for (const auto& seat : worker.seats) row.services.push_back(seat->service->name);
+  return row;
+}
+
+BrokerRow Broker::row_of(const BrokerBelow& below) const {
+  const Worker& worker = *below.worker;
+  BrokerRow row{.broker = worker.name,
+                .clients = worker.endpoint,
+                .workers = below.workers,
+                .key = worker.key,
+                .state = state_of(worker),
+                .slots = worker.slots,
+                .used = worker.used,
+                .left_ms = worker.term == Duration{0} ? forever : left_of(worker)};
+  for (const auto& seat : worker.seats) {
+    if (sees(*seat->service)) row.services.push_back(seat->service->name);
+  }
   return row;
 }
 

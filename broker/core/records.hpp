@@ -160,6 +160,12 @@ struct Worker {
   bool available() const { return !suspect() && !probing && !draining; }
 };
 
+// A worker that is a broker, and what is kept of such workers alone.
+struct BrokerBelow {
+  const Worker* worker = nullptr;
+  std::string workers;  // its listener for workers; empty: not said
+};
+
 // What only some requests have.
 struct Aside {
   Asked* asked = nullptr;

@@ -39,23 +39,34 @@ struct Former {
   std::vector<Service*> services;
 };
 
+// What is advertised and cannot be connected to.
+std::optional<Fault> fault_of_endpoint(const std::string& endpoint, Direct direct) {
+  const std::string_view text = endpoint;
+  const auto scheme = text.find("://");
+  if (scheme == std::string_view::npos || scheme == 0 || scheme + 3 == text.size()) {
+    return Fault{Code::bad_endpoint, "endpoint \"" + endpoint + "\" is not of the form scheme://address"};
+  }
+  const auto kind = text.substr(0, scheme);
+  if (direct != Direct::own && kind != "tcp" && kind != "ipc") {
+    const char* what = direct == Direct::broker ? "a broker listens on" : "the direct link runs over";
+    return Fault{Code::bad_endpoint, std::string(what) + " tcp:// or ipc://, not " + std::string(kind) + "://"};
+  }
+  const auto address = text.substr(scheme + 3);
+  if (kind != "ipc" && (address.starts_with("*") || address.starts_with("0.0.0.0") || address.starts_with("[::]") ||
+                        address.ends_with(":*") || address.ends_with(":0"))) {
+    return Fault{Code::bad_endpoint, "nobody can connect to \"" + endpoint + "\": advertise an address"};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Fault> Broker::fault_of(const Register& message) const {
-  const std::string_view endpoint = message.endpoint;
-  const auto scheme = endpoint.find("://");
-  if (scheme == std::string_view::npos || scheme == 0 || scheme + 3 == endpoint.size()) {
-    return Fault{Code::bad_endpoint, "endpoint \"" + message.endpoint + "\" is not of the form scheme://address"};
-  }
-  const auto kind = endpoint.substr(0, scheme);
-  if (message.direct != Direct::own && kind != "tcp" && kind != "ipc") {
-    const char* what = message.direct == Direct::broker ? "a broker listens on" : "the direct link runs over";
-    return Fault{Code::bad_endpoint, std::string(what) + " tcp:// or ipc://, not " + std::string(kind) + "://"};
-  }
-  const auto address = endpoint.substr(scheme + 3);
-  if (kind != "ipc" && (address.starts_with("*") || address.starts_with("0.0.0.0") || address.starts_with("[::]") ||
-                        address.ends_with(":*") || address.ends_with(":0"))) {
-    return Fault{Code::bad_endpoint, "no client can connect to \"" + message.endpoint + "\": advertise an address"};
+  if (auto fault = fault_of_endpoint(message.endpoint, message.direct)) return fault;
+  if (!message.workers.empty()) {
+    if (message.direct != Direct::broker)
+      return Fault{Code::bad_message, "workers is a broker's listener, and direct is not broker"};
+    if (auto fault = fault_of_endpoint(message.workers, message.direct)) return fault;
   }
   for (std::size_t i = 0; i < message.services.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
@@ -176,6 +187,7 @@ void Broker::on(const Address& from, const Register& message) {
   total_charge_ += worker.charge;
   set_lease(worker, message.lease_ms);
   workers_by_name_.emplace(worker.name, &worker);
+  if (worker.direct == Direct::broker) brokers_below_.emplace(worker.name, BrokerBelow{&worker, message.workers});
   workers_by_peer_[from.peer].append(worker);
   workers_.emplace(worker.lease, std::move(owned));
   add_seats(worker, message);
@@ -589,6 +601,7 @@ void Broker::strike_off(Worker& worker, Happening how, const std::string& reason
   total_charge_ -= worker.charge;
   worker_timers_.erase(worker);
   if (untelling_.contains(worker)) untelling_.erase(worker);
+  brokers_below_.erase(worker.name);
   workers_by_name_.erase(worker.name);
   leave_peer(worker);
   workers_.erase(worker.lease);

@@ -37,6 +37,7 @@ struct UplinkCommand {
   std::string above_key;           // their public key, or a file that has it
   std::string name;                // empty: the address of the broker below
   std::string endpoint;            // empty: as the broker below is named
+  std::string workers_endpoint;    // empty: not told above
   Milliseconds every{1000};
   bool quiet = false;
 };
@@ -140,6 +141,7 @@ int status_command(const Context& context);
 struct DiscoverCommand {
   std::string group{finder::default_group};
   std::string service;  // only brokers where it is offered
+  std::string when;     // by a worker that meets this condition
   Milliseconds wait{1000};
 };
 int discover_command(const DiscoverCommand& command, const Context& context);

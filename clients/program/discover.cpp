@@ -27,14 +27,14 @@ class Discovery {
   Discovery(const DiscoverCommand& command, const Context& context)
       : trace_(context.trace),
         realm_(read_credentials({}, {}, context.settings.client_realm).realm),
-        inquiry_(transport_, command.group, command.service, realm_,
+        inquiry_(transport_, {.group = command.group, .service = command.service, .when = command.when}, realm_,
                  [this](const Answered& answered) { hear(answered); }) {}
 
   void run(Duration wait) { run(inquiry_, wait); }
 
   void look_for_others(Duration wait) {
     trace("nobody has answered; asking brokers of all groups");
-    finder::Inquiry all(transport_, {}, {}, realm_, [this](const Answered& answered) {
+    finder::Inquiry all(transport_, {}, realm_, [this](const Answered& answered) {
       if (!answered.problem) trace(heard_at(answered, {}));
       if (!answered.problem && others_.size() < others_max) others_.emplace(answered.answer.group, answered);
     });
@@ -83,13 +83,15 @@ class Discovery {
   Problem problem(const DiscoverCommand& command) const {
     Problem problem{.exit = Exit::unreachable, .code = "unreachable"};
     problem.message = "no broker of the group " + command.group +
-                      (command.service.empty() ? "" : " that offers " + command.service) + " has answered";
+                      (command.service.empty() ? "" : " that offers " + command.service) +
+                      (command.when.empty() ? "" : " by a worker that meets the condition") + " has answered";
     for (const auto& [reason, count] : rejected_) {
       problem.message += "; " + std::to_string(count) + " answers were not believed: " + reason;
     }
     for (const auto& [group, other] : others_) {
       const std::string where = other.answer.broker + " at " + other.from;
-      problem.message += group == command.group ? "; without that service " + where + " has"
+      const char* lacks = command.when.empty() ? "; without that service " : "; without such a worker ";
+      problem.message += group == command.group ? lacks + where + " has"
                                                 : "; of the group " + group + " " + where + " has";
     }
     problem.remedy =
@@ -145,6 +147,16 @@ class Discovery {
 int discover_command(const DiscoverCommand& command, const Context& context) {
   if (command.group.empty() || command.group.size() > limits::name || command.service.size() > limits::name) {
     return complain(usage("--group and --service have at most " + std::to_string(limits::name) + " bytes"),
+                    context.json);
+  }
+  if (!command.when.empty() && command.service.empty()) {
+    return complain(usage("--when is about workers of a service, and none is named", "name it with --service"),
+                    context.json);
+  }
+  if (command.when.size() > limits::question_condition) {
+    return complain(usage("--when has at most " + std::to_string(limits::question_condition) +
+                              " bytes here, so that it fits a datagram",
+                          "shorten it, or ask a broker with: pointsman explain"),
                     context.json);
   }
   Discovery discovery(command, context);

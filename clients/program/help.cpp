@@ -124,6 +124,7 @@ constexpr std::string_view brokers =
   "tcp://10.0.0.1:5570 KEY"    with its public key, in place of --broker-key
   file:/etc/pointsman/brokers  a file that has such a line for each; read anew when it changes, `#` begins a comment
   dns:brokers.example.org      every address of a name; with :PORT unless it is 5570, for workers 5571
+  lookup:tcp://10.0.0.1:5570   the brokers that are registered with that one (`pointsman uplink`), asked anew every 5 s
   auto, auto:GROUP             brokers that say --group default, or --group GROUP, and answer on the local networks
   env:VARIABLE                 what an environment variable says, any of the above
 
@@ -132,6 +133,9 @@ With commas between them, all kinds at once: tcp://10.0.0.1:5570,dns:brokers.exa
 Client commands and the client library ask the brokers in sequence, a request each, and go to the next one when one is silent, gone
 or has no worker. A worker is registered with one of them, and goes to the next one when that is gone for more than a moment.
 `pointsman ls`, `status` and so on show what one broker knows.
+
+Whom `lookup` finds: pointsman ls brokers --broker tcp://10.0.0.1:5570. The endpoint may have a public key behind a space, as above.
+Workers go where uplinks say with --workers-endpoint. With keys, a worker's key needs the role client, too, to ask.
 
 Whom `auto` finds: pointsman discover --group GROUP --trace. It asks by IPv4 and IPv6 on each interface, also the loopback one, and
 says what left, who answered and who is not believed; if nobody did, which groups there are. Client commands and workers say with

@@ -14,7 +14,7 @@ int list_command(const ListCommand& command, const Context& context) {
   if (found == words.end()) {
     return complain(usage("there are no \"" + command.subject + "\" to list" +
                               did_you_mean(command.subject, {words.begin(), words.end()}),
-                          "list services, workers, sessions or waiting"),
+                          "list services, workers, sessions, waiting or brokers"),
                     context.json);
   }
   Client client(client_options(context));

@@ -22,7 +22,7 @@ std::size_t append(Listing& all, Listing& page, std::set<std::uint64_t>& seen) {
   };
   std::erase_if(page.sessions, [&](const SessionRow& row) { return !seen.insert(row.session).second; });
   return move(all.services, page.services) + move(all.workers, page.workers) + move(all.sessions, page.sessions) +
-         move(all.waiting, page.waiting);
+         move(all.waiting, page.waiting) + move(all.brokers, page.brokers);
 }
 
 std::string count(std::uint64_t number) { return std::to_string(number); }
@@ -114,6 +114,15 @@ Table waiting(const std::vector<WaitingRow>& rows) {
   return table;
 }
 
+Table brokers(const std::vector<BrokerRow>& rows) {
+  Table table({{"BROKER"}, {"STATE"}, {"SERVICES"}, {"USED", true}, {"LEASE", true}, {"CLIENTS"}, {"WORKERS"}, {"KEY"}});
+  for (const auto& row : rows) {
+    table.add({row.broker, state(row.state), joined(row.services), share(row.used, row.slots),
+               row.left_ms == forever ? "forever" : rough(row.left_ms), row.clients, row.workers, row.key});
+  }
+  return table;
+}
+
 }  // namespace
 
 Or<Listing> gather(Client& client, const Context& context, List question, std::uint64_t limit) {
@@ -143,6 +152,8 @@ Table table_of(const Listing& listing) {
       return sessions(listing.sessions);
     case Subject::waiting:
       return waiting(listing.waiting);
+    case Subject::brokers:
+      return brokers(listing.brokers);
     case Subject::services:
     case Subject::count_:
       break;

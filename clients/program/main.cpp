@@ -299,6 +299,9 @@ class CommandLine {
     sub.add_option("--name", uplink_.name, "Of the registrations; else the address of the broker below")->type_name("NAME");
     sub.add_option("--endpoint", uplink_.endpoint, "Where clients from above reach the broker below; else as --broker says")
         ->type_name("ENDPOINT");
+    sub.add_option("--workers-endpoint", uplink_.workers_endpoint,
+                   "Where workers reach the broker below, for those that look for one above (lookup:)")
+        ->type_name("ENDPOINT");
     duration(sub, "--every", uplink_.every, "Between two looks at its workers, or longer: it takes 5 % of the time at most");
     sub.add_flag("--quiet", uplink_.quiet, "Say nothing");
   }
@@ -390,11 +393,11 @@ class CommandLine {
   }
 
   void define_inspection() {
-    auto& ls = command("ls", "List services, workers, sessions or waiting requests",
+    auto& ls = command("ls", "List services, workers, sessions, waiting requests or brokers below",
                        "  pointsman ls workers --service zip\n"
                        "  pointsman ls sessions --json",
                        [this](const Context& context) { return list_command(list_, context); });
-    ls.add_option("WHAT", list_.subject, "services, workers, sessions or waiting")->capture_default_str();
+    ls.add_option("WHAT", list_.subject, "services, workers, sessions, waiting or brokers")->capture_default_str();
     ls.add_option("--service", list_.service, "Only of this service")->type_name("NAME");
     number(ls, "--limit", list_.limit, 0, 1'000'000, "Rows at most; 0: all");
 
@@ -440,6 +443,7 @@ class CommandLine {
         ->capture_default_str();
     discover.add_option("--service", discover_.service, "Only brokers where it is offered")
         ->type_name("NAME");
+    condition<Condition>(discover, "--when", discover_.when, "Only where a worker of --service meets this condition");
     duration(discover, "--wait", discover_.wait, "For answers");
   }
 

@@ -51,8 +51,10 @@ std::optional<Problem> find_below(const UplinkCommand& command, const Context& c
   options.below = client_options(context);
   options.below.patience = std::min<std::chrono::milliseconds>(silence, options.below.patience);
   options.endpoint = command.endpoint.empty() ? below.what : command.endpoint;
-  if (options.endpoint.size() > limits::endpoint)
-    return usage("--endpoint is longer than an endpoint may be");
+  options.workers = command.workers_endpoint;
+  for (const auto& [option, endpoint] : {std::pair("--endpoint", options.endpoint), {"--workers-endpoint", options.workers}}) {
+    if (endpoint.size() > limits::endpoint) return usage(std::string(option) + " is longer than an endpoint may be");
+  }
   if (!context.settings.client_key.empty()) {
     options.key = below.key.empty() ? to_z85(public_key_of(context.settings.client_broker_key)) : below.key;
   }
@@ -85,6 +87,10 @@ std::optional<Problem> find_above(const UplinkCommand& command, const Context& c
     if (const auto* problem = std::get_if<Problem>(&read)) return *problem;
     const auto& sources = std::get<finder::Sources>(read);
     for (const finder::Source& source : sources) {
+      if (source.kind == finder::Source::Kind::lookup) {
+        return usage("--above is \"" + text + "\", and brokers below that one are none above",
+                     "name the listener for workers of each broker above");
+      }
       if (source.kind == finder::Source::Kind::endpoint) credentials_at(options.credentials, source.key);
       if (source.what == options.below.broker || source.what == options.endpoint) {
         return usage("--above and --broker are the same, " + source.what,

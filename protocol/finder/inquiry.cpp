@@ -60,28 +60,26 @@ std::string as_seen(const std::string& endpoint, const Answered& answered) {
   return seen == endpoint ? std::string() : seen;
 }
 
-Inquiry::Inquiry(Transport& transport, std::string group, std::string service, Bytes realm,
+Inquiry::Inquiry(Transport& transport, Question question, Bytes realm,
                  std::function<void(const Answered&)> told)
-    : group_(std::move(group)),
-      service_(std::move(service)),
+    : question_(std::move(question)),
       realm_(std::move(realm)),
       told_(std::move(told)),
       asker_(transport, [this](const Datagram& datagram, const NetAddress& at) { hear(datagram, at); }) {}
 
 std::vector<std::pair<NetAddress, std::string>> Inquiry::ask() {
-  Question question{.group = group_, .service = service_};
   const Bytes chance = random_key();
-  std::memcpy(question.nonce.data(), chance.data.data(), question.nonce.size());
-  asked_.push_back(question.nonce);
+  std::memcpy(question_.nonce.data(), chance.data.data(), question_.nonce.size());
+  asked_.push_back(question_.nonce);
   if (asked_.size() > limits::questions) asked_.pop_front();
-  return asker_.ask(encode_question(question, realm_));
+  return asker_.ask(encode_question(question_, realm_));
 }
 
 std::optional<std::string> Inquiry::judge(const Answer& answer) const {
   if (std::find(asked_.begin(), asked_.end(), answer.nonce) == asked_.end()) {
     return "it answers no question of ours, or an old one: it may be a repeated one";
   }
-  if (!group_.empty() && answer.group != group_) return "it is of another group";
+  if (!question_.group.empty() && answer.group != question_.group) return "it is of another group";
   if (answer.lease_ms.count() <= 0) return "it holds for no time";
   return std::nullopt;
 }

@@ -43,10 +43,8 @@ std::string as_seen(const std::string& endpoint, const Answered& answered);
 
 class Inquiry {
  public:
-  // `group`: empty: of all. `service`: only of brokers where it is offered; empty: of all. `realm`: empty or 32 bytes. `told` is called in
-  // turn().
-  Inquiry(Transport& transport, std::string group, std::string service, Bytes realm,
-          std::function<void(const Answered&)> told);
+  // To whom, as in a Question; its nonce is of no matter. `realm`: empty or 32 bytes. `told` is called in turn().
+  Inquiry(Transport& transport, Question question, Bytes realm, std::function<void(const Answered&)> told);
   Inquiry(const Inquiry&) = delete;
   Inquiry& operator=(const Inquiry&) = delete;
 
@@ -57,8 +55,7 @@ class Inquiry {
   void hear(const Datagram& datagram, const NetAddress& at);
   std::optional<std::string> judge(const Answer& answer) const;
 
-  const std::string group_;
-  const std::string service_;
+  Question question_;  // the last one
   const Bytes realm_;
   const std::function<void(const Answered&)> told_;
   std::deque<Nonce> asked_;

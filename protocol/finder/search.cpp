@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -72,10 +73,11 @@ void Search::tell(const Event& event) {
 void Search::look(std::size_t source) {
   const Source& where = finder_.sources()[source];
   if (where.kind == Source::Kind::file) return read(source);
+  if (where.kind == Source::Kind::lookup) return look_up(source);
   if (where.kind == Source::Kind::network) {
     const auto told = [this, source](const Answered& answered) { heard(source, answered); };
     Inquiry& inquiry =
-        inquiries_.try_emplace(source, transport_, where.what, std::string(), credentials_.realm, told)
+        inquiries_.try_emplace(source, transport_, Question{.group = where.what}, credentials_.realm, told)
             .first->second;
     for (const auto& sent : inquiry.ask()) {
       if (trace_) trace(source, asked_at(sent));
@@ -118,6 +120,72 @@ void Search::read(std::size_t source) {
   Said said{.source = source};
   for (const Source& line : std::get<Sources>(parsed)) said.places.push_back({line.what, line.key});
   tell(said);
+}
+
+void Search::look_up(std::size_t source) {
+  auto lookup = lookups_.find(source);
+  if (lookup == lookups_.end()) {
+    const Source& where = finder_.sources()[source];
+    try {
+      lookup = lookups_
+                   .try_emplace(source, transport_, where.what, credentials_at(credentials_, where.key),
+                                [this, source](const std::vector<BrokerRow>& rows, const std::string& problem) {
+                                  told_below(source, rows, problem);
+                                })
+                   .first;
+    } catch (const KeyError& error) {
+      return tell(Said{.source = source, .places = {}, .problem = error.what()});
+    }
+  }
+  lookup->second.ask();
+}
+
+// Several registrations may be of one broker, and a broker that is about to go is none to come to.
+void Search::told_below(std::size_t source, const std::vector<BrokerRow>& rows, const std::string& problem) {
+  Said said{.source = source, .places = {}, .problem = problem};
+  std::size_t silent = 0;
+  std::size_t unlike = 0;
+  for (const BrokerRow& row : rows) {
+    const std::string& endpoint = seeker_ == Seeker::client ? row.clients : row.workers;
+    const bool encrypts = !row.key.empty();
+    const bool known = std::any_of(said.places.begin(), said.places.end(),
+                                   [&](const Place& place) { return place.endpoint == endpoint; });
+    if (row.state != State::alive || known) continue;
+    if (endpoint.empty())
+      ++silent;
+    else if (encrypts != (credentials_.own != nullptr))
+      ++unlike;
+    else if (said.places.size() < limits::brokers)
+      said.places.push_back({endpoint, row.key});
+  }
+  if (problem.empty() && said.places.empty()) {
+    said.problem = unlike > 0   ? "the brokers below do not encrypt as is done here"
+                   : silent > 0 ? "the brokers below do not say where workers go; start their uplinks with "
+                                  "--workers-endpoint"
+                                : "no broker is below";
+  }
+  tell(said);
+}
+
+Instant Search::deadline() const {
+  Instant first = finder_.deadline();
+  for (const auto& entry : lookups_) first = std::min(first, entry.second.deadline());
+  return first;
+}
+
+void Search::tick() {
+  for (auto& entry : lookups_) entry.second.tick();
+  tell(Elapsed{});
+}
+
+bool Search::took(const Incoming& incoming) {
+  if (lookups_.empty()) return false;
+  const std::uint64_t peer = peer_of(incoming);
+  const auto found = std::find_if(lookups_.begin(), lookups_.end(),
+                                  [&](const auto& entry) { return entry.second.owns(peer); });
+  if (found == lookups_.end()) return false;
+  found->second.take(incoming);
+  return true;
 }
 
 const std::string& Search::door_of(const Answer& answer) const {

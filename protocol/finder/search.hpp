@@ -1,4 +1,4 @@
-// Search: drives a finder: reads its files, resolves its names, asks its networks.
+// Search: drives a finder: reads its files, resolves its names, asks its networks and brokers.
 //
 // Used by whoever uses its transport, which outlives it.
 
@@ -12,6 +12,7 @@
 
 #include "protocol/finder/core/finder.hpp"
 #include "protocol/finder/inquiry.hpp"
+#include "protocol/finder/lookup.hpp"
 #include "protocol/finder/resolver.hpp"
 #include "protocol/handshake.hpp"
 #include "protocol/transport.hpp"
@@ -32,8 +33,11 @@ class Search {
          std::function<void()> changed, std::function<void(const std::string&)> trace);
 
   // tick() is due then.
-  Instant deadline() const { return finder_.deadline(); }
-  void tick() { tell(Elapsed{}); }
+  Instant deadline() const;
+  void tick();
+
+  // Of what came by the transport: whether it is an answer to a question of this search; it has been taken then.
+  bool took(const Incoming& incoming);
 
   // A broker is needed in place of this one, or by another address.
   void lost(const Place& place) { tell(Wanted{place.endpoint}); }
@@ -54,6 +58,8 @@ class Search {
   void tell(const Event& event);
   void look(std::size_t source);
   void read(std::size_t source);
+  void look_up(std::size_t source);
+  void told_below(std::size_t source, const std::vector<BrokerRow>& rows, const std::string& problem);
   void heard(std::size_t source, const Answered& answered);
   void trace(std::size_t source, const std::string& text) const;
   const std::string& door_of(const Answer& answer) const;
@@ -77,6 +83,7 @@ class Search {
   const std::function<void(const std::string&)> trace_;
   std::map<std::size_t, Mark> marks_;
   std::map<std::size_t, Inquiry> inquiries_;
+  std::map<std::size_t, Lookup> lookups_;
   std::uint64_t unbelieved_ = 0;  // answers that did not count, and why the last one did not
   std::string unbelieved_why_;
   Instant used_again_{};  // when that is news

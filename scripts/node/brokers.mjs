@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // brokers.mjs SOURCES [clients|workers]: finds brokers, a line each: the endpoint, and the public key if one was told.
-// SOURCES are endpoints, file:PATH, dns:NAME[:PORT], auto[:GROUP] and env:VARIABLE, with commas between them, as `pointsman help
+// SOURCES are endpoints, file:PATH, dns:NAME[:PORT], lookup:ENDPOINT, auto[:GROUP] and env:VARIABLE, with commas between them, as `pointsman help
 // brokers` has it. With POINTSMAN_REALM (a file that `pointsman keys make --realm` wrote) strangers' answers to `auto` do not
-// count. Nothing but PROTOCOL.md, "Finding brokers".
+// count. With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY questions to brokers are encrypted.
+// Nothing but PROTOCOL.md, "Finding brokers" and "Tiers".
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
@@ -11,7 +12,23 @@ import { existsSync, readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import { setTimeout as pass } from 'node:timers/promises'
+import { encode, decode } from '@msgpack/msgpack'
 import { blake2b } from '@noble/hashes/blake2b'
+import { Dealer } from 'zeromq'
+
+export const { POINTSMAN_KEY: own, POINTSMAN_BROKER_KEY: brokerKey } = process.env
+
+// A key in a file of keys; or itself, if it is no file.
+export const keyIn = (file, half = 'public') =>
+  existsSync(file) ? readFileSync(file, 'utf8').match(new RegExp(`^${half} (\\S+)`, 'm'))[1] : file
+
+// A connection to somebody with this public key; without one it is not encrypted.
+export const link = (endpoint, key) => {
+  const curve = key && { curveServerKey: key, curvePublicKey: keyIn(own), curveSecretKey: keyIn(own, 'secret') }
+  const socket = new Dealer({ linger: 0, ipv6: true, receiveTimeout: 10_000, sendTimeout: 0, ...curve })
+  socket.connect(endpoint)
+  return socket
+}
 
 const ports = { clients: 5570, workers: 5571 }
 const letters = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#'
@@ -106,9 +123,28 @@ const askAll = async (group, door) => {
 
 const written = line => ({ endpoint: line.split(' ')[0], key: line.split(' ')[1] ?? '' })
 
+// Brokers that are registered with this one, as long as they take somebody.
+const below = async ({ endpoint, key }, door) => {
+  const socket = link(endpoint, own && keyIn(key || brokerKey)), found = []
+  socket.receiveTimeout = 3000
+  for (let after = ''; found.length < 1024;) {
+    await socket.send(['', encode({ op: 'list', of: 'brokers', after })]).catch(() => {})
+    const [, body] = await socket.receive().catch(() => [])
+    if (!body) break
+    const { brokers = [], next } = decode(body)
+    for (const { state = 'alive', key: its = '', ...row } of brokers) {
+      if (state === 'alive' && row[door] && !its === !own) found.push({ endpoint: row[door], key: its })
+    }
+    if (!(after = next)) break
+  }
+  socket.close()
+  return found
+}
+
 const look = async (source, door) => {
   const kind = source.split(':', 1)[0], what = source.slice(kind.length + 1)
   if (kind === 'env') return find(process.env[what] ?? '', door)
+  if (kind === 'lookup') return below(written(what), door)
   if (kind === 'auto') return askAll(what || 'default', door)
   if (kind === 'file') {
     const lines = existsSync(what) ? readFileSync(what, 'utf8').split('\n').map(line => line.trim()) : []

@@ -4,24 +4,8 @@
 // A broker may send it on to one below, with a pass, which it keeps for as long as it has a worker there (PROTOCOL.md, "Tiers").
 // With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts.
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
 import { encode, decode } from '@msgpack/msgpack'
-import { Dealer } from 'zeromq'
-import { find } from './brokers.mjs'
-
-const { POINTSMAN_KEY: own, POINTSMAN_BROKER_KEY: brokerKey } = process.env
-
-// A key in a file of keys; or itself, if it is no file.
-const keyIn = (file, half = 'public') =>
-  existsSync(file) ? readFileSync(file, 'utf8').match(new RegExp(`^${half} (\\S+)`, 'm'))[1] : file
-
-// A connection to somebody with this public key; without one it is not encrypted.
-const link = (endpoint, key) => {
-  const curve = key && { curveServerKey: key, curvePublicKey: keyIn(own), curveSecretKey: keyIn(own, 'secret') }
-  const socket = new Dealer({ linger: 0, ipv6: true, receiveTimeout: 10_000, sendTimeout: 0, ...curve })
-  socket.connect(endpoint)
-  return socket
-}
+import { brokerKey, find, keyIn, link, own } from './brokers.mjs'
 
 // Another broker may do it all the same.
 const elsewhere = ['unreachable', 'unknown-service', 'no-match', 'no-worker', 'queue-full', 'hopeless', 'busy', 'limit-reached',

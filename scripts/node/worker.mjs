@@ -7,23 +7,17 @@
 // client's key is among those that came, and a thief with another key can use it meanwhile. Workers in C++ and Python cannot
 // be fooled so.
 import { randomUUID, timingSafeEqual } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as pass } from 'node:timers/promises'
 import { encode, decode } from '@msgpack/msgpack'
 import { blake2b } from '@noble/hashes/blake2b'
 import { Dealer, Router } from 'zeromq'
-import { find } from './brokers.mjs'
+import { brokerKey, find, keyIn, own } from './brokers.mjs'
 
 const work = async frames => frames.map(frame => [...frame.toString()].reverse().join(''))
 
 const [service, slots = '1'] = process.argv.slice(2)
 const name = `node-${randomUUID().slice(0, 8)}`, instance = randomUUID()
 const now = () => performance.now()
-
-const { POINTSMAN_KEY: own, POINTSMAN_BROKER_KEY: brokerKey } = process.env
-// A key in a file of keys; or itself, if it is no file.
-const keyIn = (file, half = 'public') =>
-  existsSync(file) ? readFileSync(file, 'utf8').match(new RegExp(`^${half} (\\S+)`, 'm'))[1] : file
 
 // Answers libzmq's question (ZAP, RFC 27) whether a key may come: any may.
 const came = new Set(['0'.repeat(64)]) // keys, in hexadecimal, the newest thousand; without encryption none

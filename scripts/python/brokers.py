@@ -1,14 +1,33 @@
 #!/usr/bin/python3
 """brokers.py SOURCES [clients|workers]: finds brokers, a line each: the endpoint, and the public key if one was told.
 
-SOURCES are endpoints, file:PATH, dns:NAME[:PORT], auto[:GROUP] and env:VARIABLE, with commas between them, as `pointsman help
+SOURCES are endpoints, file:PATH, dns:NAME[:PORT], lookup:ENDPOINT, auto[:GROUP] and env:VARIABLE, with commas between them, as `pointsman help
 brokers` has it. With POINTSMAN_REALM (a file that `pointsman keys make --realm` wrote) strangers' answers to `auto` do not count.
-Nothing but PROTOCOL.md, "Finding brokers".
+With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY questions to brokers are encrypted.
+Nothing but PROTOCOL.md, "Finding brokers" and "Tiers".
 """
 import hashlib, hmac, os, random, select, socket, struct, sys, time
-import zmq.utils.z85
+import msgpack, zmq, zmq.utils.z85
 
 PORTS = {"clients": 5570, "workers": 5571}
+OWN, BROKER = os.environ.get("POINTSMAN_KEY"), os.environ.get("POINTSMAN_BROKER_KEY")
+
+
+def key_in(file, half="public"):
+    """A key in a file of keys; or itself, if it is no file."""
+    lines = open(file).readlines() if os.path.exists(file) else [f"public {file}"]
+    return next(line.split()[1] for line in lines if line.startswith(half + " ")).encode()
+
+
+def link(endpoint, key):
+    """A connection to somebody with this public key; None: not encrypted."""
+    socket = zmq.Context.instance().socket(zmq.DEALER)
+    socket.linger, socket.ipv6 = 0, True
+    if key:
+        socket.curve_serverkey = key
+        socket.curve_publickey, socket.curve_secretkey = key_in(OWN), key_in(OWN, "secret")
+    socket.connect(endpoint)
+    return socket
 
 
 def tag(datagram, realm):
@@ -98,6 +117,22 @@ def ask_all(group, door):
     return [place for places in found.values() for place in places]
 
 
+def below(broker, key, door):
+    """Brokers that are registered with this one, as long as they take somebody."""
+    socket, after, found = link(broker, key_in(key or BROKER) if OWN else None), "", []
+    while True:
+        socket.send_multipart([b"", msgpack.packb({"op": "list", "of": "brokers", "after": after})])
+        if not socket.poll(3000):
+            break
+        page = msgpack.unpackb(socket.recv_multipart()[1])
+        found += [(row.get(door, ""), row.get("key", "")) for row in page.get("brokers", []) if row.get("state", "alive") == "alive"]
+        after = page.get("next", "")
+        if not after or len(found) >= 1024:
+            break
+    socket.close()
+    return [place for place in found if place[0] and bool(place[1]) == bool(OWN)]
+
+
 def find(sources, door="clients"):
     """Endpoints of the brokers that there are now, each with its key or an empty text."""
     places = []
@@ -117,6 +152,8 @@ def find(sources, door="clients"):
                     places.append((f"tcp://{host}:{address[1]}", ""))
             except socket.gaierror:
                 continue
+        elif kind == "lookup":
+            places += below(*(what + " ").split(" ")[:2], door)
         elif kind == "auto":
             places += ask_all(what or "default", door)
         else:

@@ -7,23 +7,7 @@ With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKE
 """
 import contextlib, os, random, sys, time, uuid, msgpack, zmq
 import brokers as places
-
-OWN, BROKER = os.environ.get("POINTSMAN_KEY"), os.environ.get("POINTSMAN_BROKER_KEY")
-
-def key_in(file, half="public"):
-    """A key in a file of keys; or itself, if it is no file."""
-    lines = open(file).readlines() if os.path.exists(file) else [f"public {file}"]
-    return next(line.split()[1] for line in lines if line.startswith(half + " ")).encode()
-
-def link(endpoint, key):
-    """A connection to somebody with this public key; None: not encrypted."""
-    socket = zmq.Context.instance().socket(zmq.DEALER)
-    socket.linger, socket.ipv6 = 0, True
-    if key:
-        socket.curve_serverkey = key
-        socket.curve_publickey, socket.curve_secretkey = key_in(OWN), key_in(OWN, "secret")
-    socket.connect(endpoint)
-    return socket
+from brokers import BROKER, OWN, key_in, link
 
 class Refusal(Exception):
     """What somebody does not do: a code, and why."""

@@ -9,14 +9,7 @@ import base64, concurrent.futures, hashlib, hmac, json, os, signal, socket, stru
 import msgpack, zmq
 import zmq.auth, zmq.auth.thread, zmq.utils.z85
 import brokers as places
-
-OWN, BROKER = os.environ.get("POINTSMAN_KEY"), os.environ.get("POINTSMAN_BROKER_KEY")
-
-
-def key_in(file, half="public"):
-    """A key in a file of keys; or itself, if it is no file."""
-    lines = open(file).readlines() if os.path.exists(file) else [f"public {file}"]
-    return next(line.split()[1] for line in lines if line.startswith(half + " ")).encode()
+from brokers import BROKER, OWN, key_in
 
 
 def work(frames):

@@ -113,7 +113,8 @@ TEST_CASE("e2e discovery: workers and clients find a broker of which they were t
   const std::string group = group_of_test();
   const Broker broker({"--group", group});
   Process worker(
-      command({"worker", "--broker", "auto:" + group, "--service", "shout", "--", "tr", "a-z", "A-Z"}));
+      command({"worker", "--broker", "auto:" + group, "--service", "shout", "--attribute", "mem=64G", "--", "tr", "a-z",
+               "A-Z"}));
   REQUIRE_MESSAGE(worker.wait_for_line("ready worker=", 20s), worker.err());
   const Result called = ask({"call", "shout", "found", "--broker", "auto:" + group});
   CHECK_MESSAGE(called.code == 0, called.err);
@@ -127,7 +128,16 @@ TEST_CASE("e2e discovery: workers and clients find a broker of which they were t
   CHECK_MESSAGE(has(found.err, " of the group " + group + "): clients " + broker.clients), found.err);
   const std::string shown = "\"clients\":\"" + broker.clients + "\"";
   CHECK(has(ask_until(shown, {"discover", "--group", group, "--service", "shout", "--json"}).out, shown));
+  const auto asked = [&](const std::string& when) {
+    return Arguments{"discover", "--group", group, "--service", "shout", "--when", when, "--json"};
+  };
+  CHECK(has(ask_until(shown, asked("mem >= 48G")).out, shown));
   // Why nobody was found.
+  const std::string poor = "; without such a worker ";
+  CHECK(has(ask_until(poor, asked("mem >= 128G")).err, poor));
+  const Result of_none = ask({"discover", "--when", "mem >= 1"});
+  CHECK(of_none.code == 2);
+  CHECK_MESSAGE(has(of_none.err, "--service"), of_none.err);
   const std::string silent = "; without that service ", elsewhere = "of the group " + group + " ";
   CHECK(has(ask_until(silent, {"discover", "--group", group, "--service", "whisper", "--wait", "300ms"}).err,
             silent));

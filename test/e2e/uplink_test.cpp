@@ -264,6 +264,45 @@ TEST_CASE(
   CHECK_MESSAGE(has(started->err(), key), started->err());
 }
 
+TEST_CASE("e2e uplink: a broker above is where clients and workers look brokers up") {
+  Line line;
+  const auto left = uplink(line.left, {&line.top}, {"--name", "left", "--workers-endpoint", line.left.workers});
+  line.left.worker("l1", {"--service", "who"});
+  line.right.worker("r1", {"--service", "who"});
+  auto right = uplink(line.right, {&line.top}, {"--name", "right"});
+  const auto brokers = [&] { return line.top.pointsman({"ls", "brokers", "--json"}).out; };
+  CHECK(eventually([&] { return has(brokers(), R"("broker":"left")") && has(brokers(), R"("broker":"right")"); }));
+  CHECK(has(brokers(), R"("clients":")" + line.right.clients + R"(",)"));
+  CHECK(has(brokers(), R"("workers":")" + line.left.workers + R"(",)"));
+  CHECK(has(line.top.pointsman({"ls", "brokers"}).out, line.left.workers));
+
+  // Clients ask those below themselves; nothing is granted above.
+  const std::string lookup = "lookup:" + line.top.clients;
+  const Result called =
+      run({pointsman_program(), "call", "who", "-n", "8", "--fresh", "--separate", "x", "--broker", lookup});
+  CHECK_MESSAGE(called.code == 0, called.err);
+  CHECK_MESSAGE((has(called.out, "l1") && has(called.out, "r1")), called.out);
+  CHECK_FALSE(has(line.top.pointsman({"ls", "services", "--json"}).out, R"("granted":)"));
+
+  // Workers go where an uplink says that they may, and to the next one when that is gone.
+  Process found({pointsman_program(), "worker", "--broker", lookup, "--service", "what", "--name", "f1", "--", "cat"});
+  REQUIRE_MESSAGE(found.wait_for_line("ready worker=", 20s), found.err());
+  CHECK_FALSE(line.left.row("f1").empty());
+  right.reset();
+  right = uplink(line.right, {&line.top}, {"--name", "right", "--workers-endpoint", line.right.workers});
+  line.left.broker.reset();
+  CHECK(eventually([&] { return !line.right.row("f1").empty(); }));
+
+  // Who cannot be found is said, and where it was looked.
+  const auto fails = [](const std::string& broker, const std::string& part) {
+    const Result result = run({pointsman_program(), "call", "who", "x", "--broker", broker, "--wait", "2s"});
+    CHECK(result.code == 3);
+    CHECK_MESSAGE(has(result.err, part), result.err);
+  };
+  fails("lookup:" + line.right.clients, "no broker is below");
+  fails("lookup:ipc://" + line.folder.path() + "/nobody", "has not answered");
+}
+
 TEST_CASE("e2e uplink: what cannot be is said, with what to do") {
   TemporaryFolder folder;
   const auto wrong = [](Arguments words, int code, const std::string& part) {
@@ -279,6 +318,7 @@ TEST_CASE("e2e uplink: what cannot be is said, with what to do") {
   wrong({"--broker", here + "," + there, "--above", there}, 2, "one broker");
   wrong({"--broker", here, "--above", "nowhere"}, 2, "tcp://HOST:PORT");
   wrong({"--broker", here, "--above", there, "--above", there}, 2, "twice");
+  wrong({"--broker", here, "--above", "lookup:" + there}, 2, "none above");
   wrong({"--broker", here, "--above", "tcp://192.0.2.1:5571"}, 2, "--endpoint");
   wrong({"--broker", here, "--above", there, "--name", std::string(60, 'n')}, 2, "--name");
   wrong({"--broker", here, "--above", there, "--above-key", "k"}, 2, "--key");

@@ -77,7 +77,7 @@ std::vector<std::string> beacon_seeds() {
   return {"",
           encode_answer(answer, none),
           encode_answer(answer, realm),
-          encode_question({.group = "lab", .service = "zip"}, none),
+          encode_question({.group = "lab", .service = "zip", .when = "mem >= 4G"}, none),
           encode_question({.group = "lab", .service = ""}, Bytes{std::string(32, 'x')}),
           std::string(200, '\1'),
           std::string(120, '\1') + "\x05\x01\x07\x80"};

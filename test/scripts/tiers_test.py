@@ -79,6 +79,15 @@ class Tiers(unittest.TestCase):
         self.assertEqual((self.granted("above"), self.granted("below")), (1, 1))
         self.nothing_held()
 
+    def test_a_broker_above_is_asked_for_those_below(self):
+        self.broker("above"), self.broker("below"), self.worker("below", *TURN)
+        self.below("below", "above")
+        self.house.environment["POINTSMAN_BROKER"] = "lookup:" + self.clients("above")
+        until(lambda: self.figures("above", "brokers", "broker"), 20, "it is registered")
+        result = subprocess.run([*CLIENT, "turn", "uryyb"], env=self.house.environment, capture_output=True, text=True, timeout=60)
+        self.assertEqual((result.stdout, result.returncode), ("hello", 0), result.stderr)
+        self.assertEqual((self.granted("above"), self.granted("below")), (0, 1))
+
     def test_a_pass_is_kept_while_the_work_takes_longer_than_its_term(self):
         self.broker("above", "--session-term", "1s"), self.broker("below")
         self.below("below", "above"), self.worker("below", "--", "sh", "-c", "sleep 3; echo done")

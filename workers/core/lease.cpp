@@ -52,7 +52,8 @@ void WorkerCore::enroll() {
                 .sessions = held(),
                 .attempt = attempt_,
                 .attributes = settings_.attributes,
-                .accepts = settings_.accepts});
+                .accepts = settings_.accepts,
+                .workers = settings_.workers});
   retry_later();
 }
 

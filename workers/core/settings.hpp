@@ -24,6 +24,7 @@ struct WorkerSettings {
   std::string key;            // public key, Z85
   Attributes attributes;      // for the conditions of requests
   std::string accepts;        // a condition on the client's attributes; empty: any
+  std::string workers;        // of a broker: its listener for workers; empty: not said
   std::uint64_t seed = 1;     // of the jitter
 
   // Registering.

@@ -100,14 +100,7 @@ class Uplink {
 
   // All that comes is of one driver's connection.
   void take(Incoming&& incoming) {
-    const std::uint64_t peer = std::visit(
-        [](const auto& what) {
-          if constexpr (requires { what.from; })
-            return what.from.peer;
-          else
-            return what.peer;
-        },
-        incoming);
+    const std::uint64_t peer = peer_of(incoming);
     const auto known = by_peer_.find(peer);
     if (known != by_peer_.end() && known->second->driver->peer() == peer) {
       return known->second->driver->take(std::move(incoming));
@@ -215,6 +208,7 @@ class Uplink {
                                      .key = options_.key,
                                      .attributes = join.of.attributes,
                                      .accepts = join.of.accepts,
+                                     .workers = options_.workers,
                                      .seed = random_number()};
     for (const std::string& service : join.of.services)
       settings.offers.push_back({.service = service, .weight = join.weight});

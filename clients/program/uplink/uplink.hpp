@@ -16,6 +16,7 @@ namespace pointsman::uplink {
 struct UplinkOptions {
   ClientOptions below;  // how the broker below is asked; it counts as gone when it is silent for its patience
   std::string endpoint;            // its listener for clients, as those who are sent there reach it
+  std::string workers;             // its listener for workers, as those reach it; empty: not told
   std::string key;                 // its public key, Z85; empty: it does not encrypt
   std::string name;                // of the registrations
   std::vector<std::string> above;  // the listener for workers of each broker above: sources of brokers

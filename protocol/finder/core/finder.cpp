@@ -12,7 +12,8 @@ namespace {
 
 constexpr Duration file_every = std::chrono::seconds(1);
 constexpr Duration name_every = std::chrono::minutes(1);
-constexpr Duration name_pause = std::chrono::seconds(2);  // however much it is wanted
+constexpr Duration name_pause = std::chrono::seconds(2);  // however much it is wanted; also of look-ups
+constexpr Duration lookup_every = std::chrono::seconds(5);
 
 constexpr Duration network_first =
     std::chrono::milliseconds(200);                         // between questions nobody has answered, then
@@ -93,6 +94,7 @@ void Finder::look(std::size_t source, Actions& out) {
     case Source::Kind::endpoint: break;
     case Source::Kind::file: state.due = now_ + file_every; break;
     case Source::Kind::name: state.due = now_ + name_every; break;
+    case Source::Kind::lookup: state.due = now_ + lookup_every; break;
     case Source::Kind::network: {
       Duration wait = network_first;
       for (int i = 0; i < state.unheard && wait < network_last; ++i) wait *= 2;

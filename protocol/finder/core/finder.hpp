@@ -3,7 +3,7 @@
 // A pure machine (protocol/machine.hpp). It says when a source is to be looked at, is told what was found
 // there, and keeps the list: endpoints that were written down stay, what a file or a name says is replaced by
 // what it says next, and a source that fails keeps what it said before. Looked at anew: a file often, since that
-// is cheap; a name now and then; a network until somebody has answered, and then before what was answered runs out; all
+// is cheap; a name now and then, those below a broker more often; a network until somebody has answered, and then before what was answered runs out; all
 // of them whenever somebody needs a broker or lost one.
 
 #pragma once

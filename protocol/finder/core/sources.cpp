@@ -11,8 +11,8 @@ namespace pointsman::finder {
 namespace {
 
 constexpr std::string_view remedy =
-    "write tcp://HOST:PORT, ipc://PATH, file:PATH, dns:NAME, auto or env:VARIABLE, with commas between "
-    "several";
+    "write tcp://HOST:PORT, ipc://PATH, file:PATH, dns:NAME, lookup:ENDPOINT, auto or env:VARIABLE, with "
+    "commas between several";
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blank = " \t\r";
@@ -68,9 +68,20 @@ Parsed parse_name(std::string_view text, std::uint16_t port) {
   return Source{.kind = Source::Kind::name, .what = std::string(name), .port = port};
 }
 
+Parsed parse_lookup(std::string_view text) {
+  if (!text.starts_with("tcp://") && !text.starts_with("ipc://")) {
+    return SourceFault{quoted("lookup:" + std::string(text)) + " names no broker to ask",
+                       "write lookup: and its listener for clients, as in lookup:tcp://HOST:PORT"};
+  }
+  Parsed parsed = parse_endpoint(text);
+  if (auto* source = std::get_if<Source>(&parsed)) source->kind = Source::Kind::lookup;
+  return parsed;
+}
+
 Parsed parse_source(std::string_view text, std::uint16_t port) {
   if (text.find('\0') != std::string_view::npos) return SourceFault{"a source has a zero byte", ""};
   if (text.starts_with("tcp://") || text.starts_with("ipc://")) return parse_endpoint(text);
+  if (text.starts_with("lookup:")) return parse_lookup(text.substr(7));
   if (text.starts_with("dns:")) return parse_name(text.substr(4), port);
   if (text.starts_with("file:")) {
     if (text.size() == 5) return SourceFault{"file: names no file", "write file:PATH"};
@@ -154,8 +165,10 @@ std::variant<Sources, SourceFault> parse_source_file(std::string_view text) {
 }
 
 std::string to_text(const Source& source) {
+  const std::string endpoint = source.key.empty() ? source.what : source.what + " " + source.key;
   switch (source.kind) {
-    case Source::Kind::endpoint: return source.key.empty() ? source.what : source.what + " " + source.key;
+    case Source::Kind::endpoint: return endpoint;
+    case Source::Kind::lookup: return "lookup:" + endpoint;
     case Source::Kind::network: return "auto:" + source.what;
     case Source::Kind::file: return "file:" + source.what;
     case Source::Kind::name: return "dns:" + source.what + ":" + std::to_string(source.port);

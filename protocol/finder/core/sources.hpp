@@ -3,6 +3,7 @@
 //   tcp://10.0.0.1:5570, ipc:///run/clients        brokers themselves; behind a space may stand their public key
 //   file:/etc/pointsman/brokers                    a file with endpoints, one a line; read anew when it changes
 //   dns:brokers.example.org[:PORT]                 every address of a name
+//   lookup:tcp://10.0.0.1:5570                     the brokers below that one, its public key behind a space as above
 //   auto, auto:GROUP                               whoever answers a question to all on the local networks
 //   env:NAME                                       what an environment variable says, any of the above
 //
@@ -24,11 +25,11 @@
 namespace pointsman::finder {
 
 struct Source {
-  enum class Kind : std::uint8_t { endpoint, file, name, network };
+  enum class Kind : std::uint8_t { endpoint, file, name, lookup, network };
   Kind kind = Kind::endpoint;
-  std::string what;        // the endpoint, the path, the host's name or the group
+  std::string what;        // an endpoint, a path, a host's name or a group
   std::uint16_t port = 0;  // of a name
-  std::string key;         // of an endpoint: Z85; empty: not said here
+  std::string key;         // of what is an endpoint: Z85; empty: not said here
 
   friend bool operator==(const Source&, const Source&) = default;
 };

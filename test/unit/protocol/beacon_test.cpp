@@ -22,7 +22,7 @@ Nonce nonce() {
   return nonce;
 }
 
-const Question question{.nonce = nonce(), .group = "lab", .service = "zip"};
+const Question question{.nonce = nonce(), .group = "lab", .service = "zip", .when = "gpu == h200"};
 
 Answer answer() {
   Answer answer{.nonce = nonce(), .group = "lab", .broker = "b", .clients = "tcp://10.0.0.1:5570"};

@@ -172,7 +172,7 @@ TEST_CASE("a reason names the field and what was expected and what was found") {
   CHECK(reason(R"({"op":"assign","lease":1,"first":1,"sessions":[3]})") ==
         "bad-message: assign: field `sessions[0]`: expected a map, found 3");
   CHECK(reason(R"({"op":"list","of":"things"})") ==
-        "bad-message: list: field `of`: expected one of services workers sessions waiting, found the text \"things\"");
+        "bad-message: list: field `of`: expected one of services workers sessions waiting brokers, found the text \"things\"");
   CHECK(reason(R"({"op":"open","ticket":"a!"})") ==
         "bad-message: open: field `ticket`: expected 1 to 512 bytes as base64 text, found the text \"a!\"");
   CHECK(reason("\x82\xa2op\xa4open\xa6ticket\xa2hi") ==

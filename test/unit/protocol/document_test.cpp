@@ -96,6 +96,8 @@ Table limits_table() {
   add("names_of_process", limits::names_of_process, "items");
   add("priority", limits::priority, "-");
   add("brokers", limits::brokers, "items");
+  add("question_condition", limits::question_condition, "bytes");
+  add("brokers_below", limits::brokers_below, "items");
   add("broker_file", limits::broker_file, "bytes");
   add("addresses", limits::addresses, "items");
   add("datagram", limits::datagram, "bytes");
@@ -145,7 +147,7 @@ Table bounds_table() {
 std::map<std::string, Table> tables() {
   std::map<std::string, Table> all;
   add_messages(static_cast<const Message*>(nullptr), all);
-  add_rows<ServiceRow, WorkerRow, SessionRow, WaitingRow, CandidateRow, Counter, Offer, Held, RefusedTickets,
+  add_rows<ServiceRow, WorkerRow, SessionRow, WaitingRow, BrokerRow, CandidateRow, Counter, Offer, Held, RefusedTickets,
            SessionEvent, Assignment, ProcessRow>(all);
   add_words<Policy, Direct, Ending, DrainMode, Subject, State, Happening, ProcessKind, ProcessState>(all);
   all["words of code"] = words_of<Code>({"code", "cause", "remedy"});

@@ -37,6 +37,7 @@ template <> struct TypeName<ServiceRow> { static constexpr std::string_view valu
 template <> struct TypeName<WorkerRow> { static constexpr std::string_view value = "worker row"; };
 template <> struct TypeName<SessionRow> { static constexpr std::string_view value = "session row"; };
 template <> struct TypeName<WaitingRow> { static constexpr std::string_view value = "waiting row"; };
+template <> struct TypeName<BrokerRow> { static constexpr std::string_view value = "broker row"; };
 template <> struct TypeName<CandidateRow> { static constexpr std::string_view value = "candidate row"; };
 template <> struct TypeName<Counter> { static constexpr std::string_view value = "counter row"; };
 template <> struct TypeName<Offer> { static constexpr std::string_view value = "offer row"; };
