@@ -56,6 +56,9 @@ struct ClientOptions {
       1000};                    // while calls are outstanding a worker gives a sign of life this often
   int pulses = 3;               // missing ones after which it counts as dead
   std::size_t links_max = 256;  // kept connections to workers
+  std::size_t linked_max =
+      4;  // of these, that a request names (4 at most): a worker that is level with the best
+          // is taken if it is among them; 0: none, so that calls go round
   std::size_t answer_max = 256 * 1024 * 1024;  // bytes of one answer that wait for its caller
   bool trace = false;                          // print messages in the notation on stderr
 };

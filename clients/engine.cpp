@@ -45,6 +45,7 @@ ClientSettings settings_of(const ClientOptions& options, std::string name) {
   settings.pulse = std::max(options.pulse, std::chrono::milliseconds(1));
   settings.pulses = std::max(options.pulses, 1);
   settings.links_max = options.links_max;
+  settings.linked_max = options.linked_max;
   return settings;
 }
 

@@ -34,6 +34,7 @@ struct Request {
   Milliseconds term_ms{0};
   std::uint64_t failed = 0;  // the session that failed and that this request is to replace
   std::vector<std::string> exclude;
+  std::vector<std::string> linked;  // that the client is connected to: taken where they are level with the best
   bool updates = false;
   std::string when;       // a condition on the worker's attributes; empty: any worker
   std::string prefer;     // a preference among those that match
@@ -49,6 +50,7 @@ struct Request {
                   may("term_ms", &Request::term_ms, 0, limits::day_ms),
                   may("failed", &Request::failed, 0, limits::number),
                   may("exclude", &Request::exclude, 0, limits::exclude),
+                  may("linked", &Request::linked, 0, limits::linked),
                   flag("updates", &Request::updates),
                   may("when", &Request::when, 0, limits::condition),
                   may("prefer", &Request::prefer, 0, limits::condition),

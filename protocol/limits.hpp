@@ -31,6 +31,7 @@ inline constexpr std::size_t services = 16;    // services of one worker
 inline constexpr std::size_t slots = 1024;     // slots of one worker
 inline constexpr std::size_t weight = 100;     // weights run from 1 to this
 inline constexpr std::size_t exclude = 8;      // workers that one request may exclude
+inline constexpr std::size_t linked = 4;       // workers that one request may say its client is connected to
 inline constexpr std::size_t events = 256;     // session events in one report
 inline constexpr std::size_t rows = 1000;      // rows in one listing
 inline constexpr std::size_t processes = 512;      // of one supervisor, while some are replaced, too

@@ -89,6 +89,11 @@ struct Words<Policy> {
       "weighted-round-robin", "least-connections", "least-busy", "least-recent", "two-choices", "random"};
 };
 
+// Whether workers are often level by it, so that it matters whom a client is connected to.
+constexpr bool has_ties(Policy policy) {
+  return policy == Policy::least_connections || policy == Policy::least_busy;
+}
+
 // How clients talk to a worker's endpoint: the direct link of PROTOCOL.md, the worker's own way, or as to a broker,
 // which it is: they ask there.
 enum class Direct : std::uint8_t { pointsman, own, broker, count_ };

@@ -218,8 +218,10 @@ class Broker {
   bool match_first(Service& service);
   static std::optional<Line::Turn> next_turn(const Service& service);
   Asked* next_for(Service& service, Seat*& seat);
-  Seat* choose(Service& service, const Demand& demand, std::span<const std::string> exclude);
-  static Seat* preferred(Service& service, const Demand& demand, std::span<const std::string> exclude);
+  Seat* choose(Service& service, const Demand& demand, std::span<const std::string> exclude,
+               std::span<const std::string> linked = {});
+  Seat* preferred(Service& service, const Demand& demand, std::span<const std::string> exclude) const;
+  void find_linked(const Service& service, std::span<const std::string> workers);
   static std::size_t free_for(const Service& service, const Demand& demand);
   static std::uint64_t rivals(const Service& service, const Demand& demand);
   static std::uint64_t position(const Asked& asked);
@@ -349,6 +351,7 @@ class Broker {
     Asked* first;
   };
   std::vector<Head> heads_;  // of next_for(), kept for its memory
+  std::vector<Seat*> linked_;  // of choose(), as well
   std::map<std::string, std::unique_ptr<Service>, std::less<>> services_;
   Index<Client> clients_{client_pool_};  // by owner and name
   Index<Asked> asked_{asked_pool_};      // by client and id

@@ -145,7 +145,8 @@ const Asked* Broker::explained_request(const Explain& message) const {
 std::string Broker::reasoning_of(const Asked& asked) {
   if (asked.adopted) return "its worker held it before this broker knew";
   return std::string(word(asked.policy)) + " chose it among " + std::to_string(asked.candidates) +
-         " with a free slot" + (asked.conditional ? " that matched" : "");
+         " with a free slot" + (asked.conditional ? " that matched" : "") +
+         (asked.linked ? "; its client was connected to it, and none was better" : "");
 }
 
 void Broker::explain_request(const Asked& asked, Explained& out) const {

@@ -11,6 +11,10 @@ bool less_loaded(const Seat& a, const Seat& b) {
   return a.connections * b.weight < b.connections * a.weight;
 }
 
+bool names(std::span<const std::string> workers, const Seat& seat) {
+  return std::find(workers.begin(), workers.end(), seat.name) != workers.end();
+}
+
 // One turn of a seat of weight 1. Divisible by all weights up to 10, so that their turns come out exact.
 constexpr std::uint64_t turn_unit = 2520ULL * 1024;
 
@@ -117,6 +121,13 @@ void KeyOrder::chosen(Seat& seat, const ClassSet&, const ClassSet*) {
   touch(seat);
 }
 
+bool KeyOrder::level(const Seat& seat, const Seat& best) const {
+  if (!has_ties(policy_)) return false;
+  const Less its = key_of(seat);
+  const Less least = key_of(best);
+  return its.value * least.weight <= least.value * its.weight && !less_loaded(best, seat);
+}
+
 void KeyOrder::check() const {
   for (const auto& heap : heaps_) heap.check();
 }
@@ -204,20 +215,34 @@ void Chooser::touch(Seat& seat) {
   std::visit([&](auto& order) { order.touch(seat); }, order_);
 }
 
-Seat* Chooser::choose(std::span<const std::string> exclude, const ClassSet* among) {
+Seat* Chooser::choose(std::span<const std::string> exclude, const ClassSet* among,
+                      std::span<Seat* const> linked) {
   // Excluded seats step aside while the choice is made; there are limits::exclude of them at most, and a
   // worker has one seat here.
   std::vector<Seat*> aside;
   Seat* best = nullptr;
   for (;;) {
     best = std::visit([&](auto& order) { return order.best(free_, among); }, order_);
-    if (!best || std::find(exclude.begin(), exclude.end(), best->name) == exclude.end()) break;
+    if (!best || !names(exclude, *best)) break;
     remove(*best);
     aside.push_back(best);
   }
-  if (best) std::visit([&](auto& order) { order.chosen(*best, free_, among); }, order_);
+  Seat* near = best ? level(*best, linked, among, exclude) : nullptr;
+  if (best && !near) std::visit([&](auto& order) { order.chosen(*best, free_, among); }, order_);
   for (Seat* seat : aside) add(*seat);
-  return best;
+  return near ? near : best;
+}
+
+Seat* Chooser::level(const Seat& best, std::span<Seat* const> linked, const ClassSet* among,
+                     std::span<const std::string> exclude) const {
+  const auto* order = std::get_if<KeyOrder>(&order_);
+  if (!order) return nullptr;
+  for (Seat* seat : linked) {
+    const bool may =
+        contains(*seat) && (!among || among->contains(seat->class_index)) && !names(exclude, *seat);
+    if (may && order->level(*seat, best)) return seat;
+  }
+  return nullptr;
 }
 
 std::size_t Chooser::size_of(std::size_t index) const {

@@ -13,6 +13,9 @@
 // least-recent          longest since its last completion; one that has none yet goes first
 // two-choices           two at random, the one with less connections / weight (Mitzenmacher 2001)
 // random                one at random
+//
+// A worker that the client is connected to already is taken where it is level with the best: by least-connections and
+// least-busy, whose workers often are. It pays no turn for that, so those that come after spread as before.
 
 #pragma once
 
@@ -75,6 +78,8 @@ class KeyOrder {
   void touch(Seat& seat);
   Seat* best(const ClassSet& free, const ClassSet* among) const;
   void chosen(Seat& seat, const ClassSet& free, const ClassSet* among);
+  // Whether only turns are between this one and the best, and it has no more sessions.
+  bool level(const Seat& seat, const Seat& best) const;
   std::size_t size(std::size_t index) const { return index < heaps_.size() ? heaps_[index].size() : 0; }
   void check() const;
 
@@ -127,8 +132,9 @@ class Chooser {
   static bool contains(const Seat& seat) { return seat.place != 0; }
 
   // The choice among the free seats of these classes, or of all, whose workers are not in `exclude`, or none. Accounts
-  // for it.
-  Seat* choose(std::span<const std::string> exclude = {}, const ClassSet* among = nullptr);
+  // for it. Of `linked`, seats of this service, the first that is level with it goes before.
+  Seat* choose(std::span<const std::string> exclude = {}, const ClassSet* among = nullptr,
+               std::span<Seat* const> linked = {});
 
   std::size_t size() const { return size_; }
   std::size_t size(const ClassSet& among) const;
@@ -137,6 +143,8 @@ class Chooser {
 
  private:
   std::size_t size_of(std::size_t index) const;
+  Seat* level(const Seat& best, std::span<Seat* const> linked, const ClassSet* among,
+              std::span<const std::string> exclude) const;
 
   ClassSet free_;
   std::size_t size_ = 0;

@@ -192,6 +192,7 @@ struct Asked {
   bool released = false;      // its session is not wanted any more
   bool adopted = false;       // its worker held the session before this broker knew
   bool conditional = false;   // not any worker would have done
+  bool linked = false;        // its client was connected to its worker, which was level with the best
   Code ending = Code::ended;  // how it ended
   Policy policy = Policy::weighted_round_robin;  // by which its worker was chosen
   std::uint8_t priority = 0;

@@ -166,8 +166,11 @@ void Broker::on(const Address& from, const Request& message) {
   // Free slots are for those who wait already, unless they exclude what is free, or it does not match.
   if (service && (!behind_ || service->waiting == 0)) {
     const std::size_t free = free_for(*service, *demand);
-    if (Seat* seat = choose(*service, *demand, message.exclude))
-      return grant(remember(from, message, *service), *seat, free);
+    if (Seat* seat = choose(*service, *demand, message.exclude, message.linked)) {
+      Asked& asked = remember(from, message, *service);
+      asked.linked = std::find(linked_.begin(), linked_.end(), seat) != linked_.end();
+      return grant(asked, *seat, free);
+    }
   }
   if (message.wait_ms.count() == 0) {
     return no(Code::no_worker,

@@ -129,13 +129,16 @@ Asked* Broker::next_for(Service& service, Seat*& seat) {
   return nullptr;
 }
 
-// The policy's choice among those that meet the demand; never a worker whose lease has run out, though it may not have
-// been come to yet. None also if it were one such after the other.
-Seat* Broker::choose(Service& service, const Demand& demand, std::span<const std::string> exclude) {
+// The policy's choice among those that meet the demand, or one that the client is linked to and that is level with it;
+// never a worker whose lease has run out, though it may not have been come to yet. None also if it were one such after the
+// other.
+Seat* Broker::choose(Service& service, const Demand& demand, std::span<const std::string> exclude,
+                     std::span<const std::string> linked) {
   const auto once = [&] {
-    if (service.matching.any(demand)) return service.chooser.choose(exclude);
+    find_linked(service, linked);
+    if (service.matching.any(demand)) return service.chooser.choose(exclude, nullptr, linked_);
     return demand.prefer ? preferred(service, demand, exclude)
-                         : service.chooser.choose(exclude, &demand.matching);
+                         : service.chooser.choose(exclude, &demand.matching, linked_);
   };
   Seat* seat = once();
   for (std::size_t seen = 0; behind_ && seat && due_of(*seat->worker) <= now_ - forgiven_; ++seen) {
@@ -147,9 +150,22 @@ Seat* Broker::choose(Service& service, const Demand& demand, std::span<const std
   return seat;
 }
 
+// Takes down the seats of these workers, where it matters.
+void Broker::find_linked(const Service& service, std::span<const std::string> workers) {
+  linked_.clear();
+  if (!has_ties(service.settings.policy)) return;
+  for (const std::string& name : workers) {
+    const auto worker = workers_by_name_.find(name);
+    if (worker == workers_by_name_.end()) continue;
+    for (const auto& seat : worker->second->seats) {
+      if (seat->service == &service) linked_.push_back(seat.get());
+    }
+  }
+}
+
 // Among the classes that are liked best of those with a free slot; then among the next best, if the request excludes
 // all of these.
-Seat* Broker::preferred(Service& service, const Demand& demand, std::span<const std::string> exclude) {
+Seat* Broker::preferred(Service& service, const Demand& demand, std::span<const std::string> exclude) const {
   for (auto from = demand.liked.begin(); from != demand.liked.end();) {
     ClassSet level;
     bool free = false;
@@ -161,7 +177,7 @@ Seat* Broker::preferred(Service& service, const Demand& demand, std::span<const 
     }
     from = to;
     if (!free) continue;
-    if (Seat* seat = service.chooser.choose(exclude, &level)) return seat;
+    if (Seat* seat = service.chooser.choose(exclude, &level, linked_)) return seat;
   }
   return nullptr;
 }

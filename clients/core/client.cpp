@@ -18,6 +18,7 @@ ClientCore::ClientCore(ClientSettings settings)
       brokers_(settings_),
       below_(settings_, brokers_),
       links_(settings_),
+      linked_(settings_),
       asks_(settings_, brokers_),
       farewells_(settings_, brokers_, links_) {
   MUST(!settings_.name.empty() && settings_.name.size() <= limits::name);
@@ -261,6 +262,7 @@ void ClientCore::arm(std::uint64_t handle, SessionState& session) {
 void ClientCore::check() const {
   below_.check();
   links_.check();
+  linked_.check();
   asks_.check();
   farewells_.check();
   MUST(sessions_.size() <= settings_.sessions_max);

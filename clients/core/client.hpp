@@ -13,6 +13,8 @@
 //   reassignment.
 // - A session held `apart`, or with direct=own, has no link: it is renewed and released through the broker,
 //   cannot be called, and is not replaced.
+// - A request names workers that this client has a link to, if the policy by which it was given the last one of that
+//   service may see no difference between workers.
 // - Requests go to the brokers in sequence, each to one at a time: to the next when one does not answer, from which it
 //   is taken back, or refuses what another may grant. What is granted by one that was given up is given back.
 // - A pass leads to a broker below, which is asked as any other is. When it is no use the one above is asked anew, and no
@@ -36,6 +38,7 @@
 #include "clients/core/brokers.hpp"
 #include "clients/core/events.hpp"
 #include "clients/core/farewells.hpp"
+#include "clients/core/linked.hpp"
 #include "clients/core/links.hpp"
 #include "clients/core/session.hpp"
 #include "clients/core/settings.hpp"
@@ -144,6 +147,7 @@ class ClientCore {
   Brokers brokers_;
   Below below_;
   Links links_;
+  Linked linked_;
   Asks asks_;
   Farewells farewells_;
   std::map<std::uint64_t, SessionState> sessions_;               // by handle

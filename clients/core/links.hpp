@@ -51,6 +51,7 @@ class Links {
   void tend(Instant now, Actions& out);
   Instant deadline() const;
 
+  bool stands(std::uint64_t link) const { return links_.contains(link); }
   std::size_t size() const { return links_.size(); }
   void check() const;
 

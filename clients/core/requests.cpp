@@ -95,6 +95,7 @@ void ClientCore::send_request(SessionState& session) {
   for (const auto& [broker, worker] : session.passed_over) {
     if (broker == session.broker && request.exclude.size() < limits::exclude) request.exclude.push_back(worker);
   }
+  request.linked = linked_.names(session.broker, session.asked.service, links_);
   request.when = session.asked.when;
   request.prefer = session.asked.prefer;
   request.attributes = settings_.attributes;

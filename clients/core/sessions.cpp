@@ -70,6 +70,11 @@ void ClientCore::hold(std::uint64_t handle, SessionState& session, const Granted
                "this session is used apart from this client; it cannot be called");
   } else {
     session.link = links_.take(message.endpoint, message.key, {Holder::Kind::session, handle}, now_, *out_);
+    if (has_ties(message.policy)) {
+      linked_.given(session.broker, message.service, message.worker, session.link);
+    } else {
+      linked_.forget(session.broker, message.service);
+    }
     session.pulse_due = now_ + ttl / 2;
     flush(handle, session);
   }

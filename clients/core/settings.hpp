@@ -39,6 +39,8 @@ struct ClientSettings {
   std::size_t asks_max = 1000;                  // questions at a time
   std::size_t farewells_max = 20'000;           // releases and cancellations without answer
   std::size_t links_max = 256;                  // links to workers; more only while more are in use
+  std::size_t linked_max = limits::linked;      // of these, that a request names; 0: none
+  std::size_t linked_services_max = 256;        // services that they are known of
   std::size_t below_max = 64;                   // brokers below that are kept; more only while more are in use
   int renewals_max = 16;                        // new ids of one request without a worker's work in between
 };

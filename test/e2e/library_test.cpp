@@ -116,6 +116,30 @@ TEST_CASE("library: a client that connects ahead holds nothing, and finds its co
   CHECK(client.call("echo", {"echo", "x"}).size() == 3);
 }
 
+TEST_CASE("library: a client comes back to the worker that it is connected to where the policy sees no difference") {
+  const Yard yard;
+  const auto visit = [](Client& client) {
+    std::string worker;
+    {
+      auto session = client.acquire("echo");
+      CHECK(session.call({"echo", "x"}).size() == 3);
+      worker = session.grant().worker;
+    }
+    const auto deadline = std::chrono::steady_clock::now() + 60s;
+    while (used_slots(client) > 0) REQUIRE(std::chrono::steady_clock::now() < deadline);
+    return worker;
+  };
+  Client client(yard.options());
+  client.ask(Configure{.service = "echo", .policy = Policy::least_connections});
+  const std::string first = visit(client);
+  for (int i = 0; i < 4; ++i) CHECK(visit(client) == first);
+  ClientOptions to_any = yard.options();
+  to_any.linked_max = 0;
+  Client any(to_any);
+  const std::string one = visit(any);
+  CHECK(visit(any) != one);
+}
+
 TEST_CASE("library: many parts of an answer come in order, also beside calls of other threads") {
   const Yard yard;
   Client client(yard.options());

@@ -106,9 +106,10 @@ std::string invent_text(Input& input, std::string_view key, std::uint64_t min, s
     std::string_view start;
     std::size_t size;
   };
-  static constexpr std::array<Pool, 8> pools{{{"service", "s", 3},
+  static constexpr std::array<Pool, 9> pools{{{"service", "s", 3},
                                               {"worker", "w", 4},
                                               {"exclude", "w", 4},
+                                              {"linked", "w", 4},
                                               {"client", "c", 3},
                                               {"id", "r", 8},
                                               {"instance", "i", 3},

@@ -31,6 +31,7 @@ ClientSettings settings_of(Fields& fields) {
   s.window = fields.number("window", s.window);
   s.asks_max = fields.number("asks_max", s.asks_max);
   s.links_max = fields.number("links_max", s.links_max);
+  s.linked_max = fields.number("linked_max", s.linked_max);
   return s;
 }
 

@@ -247,8 +247,15 @@ void Reference::take(const Address& from, const Request& m) {
     if (worker.asked_since == never) worker.asked_since = now_;
     may_release_.insert(m.failed);
   }
-  wanted_ = Asked{.service = m.service, .exclude = {m.exclude.begin(), m.exclude.end()}, .when = m.when, .prefer = m.prefer,
-                  .attributes = m.attributes, .priority = m.priority, .peer = from.peer, .deadline = now_ + m.wait_ms,
+  wanted_ = Asked{.service = m.service,
+                  .exclude = {m.exclude.begin(), m.exclude.end()},
+                  .linked = {m.linked.begin(), m.linked.end()},
+                  .when = m.when,
+                  .prefer = m.prefer,
+                  .attributes = m.attributes,
+                  .priority = m.priority,
+                  .peer = from.peer,
+                  .deadline = now_ + m.wait_ms,
                   .absent = m.absent};
   refuse_ = refusal(m, *wanted_);
   if (refuse_) wanted_.reset();
@@ -579,6 +586,11 @@ void Reference::check_choice(const Asked& asked, const Worker& chosen, std::vect
       for (const Worker* w : free)
         if (!asked.exclude.contains(w->name) && less(w, &chosen))
           throw Violation(13, chosen.name + " is chosen for " + service + ", but " + w->name + " has less sessions");
+      for (const Worker* w : free)
+        if (asked.linked.contains(w->name) && !asked.linked.contains(chosen.name) &&
+            !asked.exclude.contains(w->name) && !less(&chosen, w))
+          throw Violation(88, chosen.name + " is chosen for " + service +
+                                  ", but the client is connected to " + w->name + ", which is as good");
       return;
     case Policy::two_choices:
       if (std::any_of(free.begin(), free.end(), [&](const Worker* w) { return w != &chosen && !asked.exclude.contains(w->name); }) &&
@@ -690,6 +702,7 @@ void Reference::fact(const Address&, const Happened& m) {
         if (!asked.exclude.contains(worker->name)) throw Violation(15, "request " + m.id + " is put in line while " + worker->name + " is free");
       const auto head_start = static_cast<std::int64_t>(asked.priority) * settings(asked.service).aging.count();
       asked.key = {now_.time_since_epoch().count() - head_start, ++arrivals_};
+      asked.linked.clear();
       waiting_[name] = &(asked_[name] = std::move(asked));
       return;
     }

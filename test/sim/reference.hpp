@@ -97,6 +97,7 @@ class Reference {
     enum class Stage : std::uint8_t { waiting, granted, ended } stage = Stage::waiting;
     std::string service;
     std::set<std::string> exclude;
+    std::set<std::string> linked;  // until it waits
     std::string when;
     std::string prefer;
     Attributes attributes;

@@ -90,6 +90,7 @@ Table limits_table() {
   add("slots", limits::slots, "items");
   add("weight", limits::weight, "-");
   add("exclude", limits::exclude, "items");
+  add("linked", limits::linked, "items");
   add("events", limits::events, "items");
   add("rows", limits::rows, "items");
   add("processes", limits::processes, "items");

@@ -229,6 +229,88 @@ TEST_CASE("no policy chooses an excluded worker and none forgets it afterwards")
   }
 }
 
+namespace {
+
+// Takes a seat as a client that is linked to these.
+Seat* take_near(Fleet& fleet, const std::vector<Seat*>& linked, const std::vector<std::string>& exclude = {},
+                const ClassSet* among = nullptr) {
+  Seat* seat = fleet.chooser.choose(exclude, among, linked);
+  if (!seat) return nullptr;
+  ++seat->connections;
+  fleet.update(*seat);
+  return seat;
+}
+
+}  // namespace
+
+TEST_CASE("a linked worker is taken while it is level with the best, and never a worse one") {
+  for (const Policy policy : {Policy::least_connections, Policy::least_busy}) {
+    Fleet fleet(policy, {1, 1, 1});
+    Seat& c = *fleet.seats[2];
+    for (int i = 0; i < 5; ++i) {
+      CHECK(take_near(fleet, {&c}) == &c);
+      fleet.give_back(c);
+    }
+    Seat* held = take_near(fleet, {&c});
+    CHECK(held == &c);
+    CHECK(take_near(fleet, {&c})->name == "a");  // it has a session now
+    CHECK(take_near(fleet, {&c})->name == "b");
+    CHECK(take_near(fleet, {&c}) == &c);
+  }
+}
+
+TEST_CASE("of several linked workers the first that is level is taken") {
+  Fleet fleet(Policy::least_connections, {1, 1, 2, 1});
+  Seat &b = *fleet.seats[1], &c = *fleet.seats[2], &d = *fleet.seats[3];
+  CHECK(take_near(fleet, {&c, &b}) == &c);
+  CHECK(take_near(fleet, {&c, &b}) == &b);
+  CHECK(take_near(fleet, {&c, &b}, {}) == fleet.seats[0].get());
+  CHECK(take_near(fleet, {&c, &b, &d}) == &d);
+  CHECK(take_near(fleet, {&b, &c}) == &c);  // one session by weight two is less
+}
+
+TEST_CASE("a linked worker that is full, excluded or of another class is not taken") {
+  Fleet fleet(Policy::least_connections, {1, 1, 1}, 1);
+  Seat &b = *fleet.seats[1], &c = *fleet.seats[2];
+  CHECK(take_near(fleet, {&c}, {"c"})->name == "a");
+  CHECK(take_near(fleet, {&c}) == &c);
+  CHECK(take_near(fleet, {&c}) == &b);
+  fleet.give_back(b);
+  fleet.give_back(c);
+  fleet.chooser.remove(c);
+  c.class_index = 1;
+  fleet.chooser.add(c);
+  ClassSet first;
+  first.add(0);
+  CHECK(take_near(fleet, {&c}, {}, &first) == &b);
+}
+
+TEST_CASE("who comes to one worker again and again does not bring it out of turn for others") {
+  Fleet fleet(Policy::least_connections, {1, 1, 1});
+  Seat& b = *fleet.seats[1];
+  for (int i = 0; i < 1000; ++i) {
+    CHECK(take_near(fleet, {&b}) == &b);
+    fleet.give_back(b);
+  }
+  std::string got;
+  for (int i = 0; i < 6; ++i) {
+    Seat* seat = fleet.take();
+    got += seat->name;
+    fleet.give_back(*seat);
+  }
+  CHECK(got == "abcabc");
+}
+
+TEST_CASE("policies whose order is their point take no notice of linked workers") {
+  Fleet robin(Policy::weighted_round_robin, {5, 1, 1});
+  std::string got;
+  for (int i = 0; i < 14; ++i) got += take_near(robin, {robin.seats[2].get()})->name;
+  CHECK(got == "aabacaaaabacaa");
+  Fleet recent(Policy::least_recent, {1, 1, 1});
+  CHECK(take_near(recent, {recent.seats[2].get()})->name == "a");
+  CHECK(take_near(recent, {recent.seats[2].get()})->name == "b");
+}
+
 TEST_CASE("a seat that comes back does not claim its absence") {
   Fleet fleet(Policy::weighted_round_robin, {1, 1});
   fleet.chooser.remove(*fleet.seats[1]);
