@@ -71,8 +71,8 @@ Bytes ticket_key(const Bytes& master, std::uint64_t lease) {
   return {std::string(tag.data(), tag.size())};
 }
 
-Bytes seal(const Ticket& ticket, const Bytes& key) {
-  MUST(key.data.size() == key_bytes);
+Bytes seal(const Ticket& ticket, std::string_view key) {
+  MUST(key.size() == key_bytes);
   std::string out(ticket_bytes, '\0');
   out[0] = version;
   out[1] = keyed_blake2b_256;
@@ -84,7 +84,7 @@ Bytes seal(const Ticket& ticket, const Bytes& key) {
     put(std::exchange(at, at + 8), value);
   }
   std::memcpy(out.data() + key_at, ticket.key.bytes.data(), ticket.key.bytes.size());
-  const Tag tag = hash(std::string_view(out).substr(0, sealed_part), key.data);
+  const Tag tag = hash(std::string_view(out).substr(0, sealed_part), key);
   std::memcpy(out.data() + sealed_part, tag.data(), tag.size());
   return {std::move(out)};
 }

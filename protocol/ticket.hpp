@@ -37,7 +37,8 @@ std::uint64_t service_of(std::string_view service);
 // The key for one lease: BLAKE2b-256 keyed with `master` (32 bytes) over a domain word and the lease.
 Bytes ticket_key(const Bytes& master, std::uint64_t lease);
 
-Bytes seal(const Ticket& ticket, const Bytes& key);
+Bytes seal(const Ticket& ticket, std::string_view key);
+inline Bytes seal(const Ticket& ticket, const Bytes& key) { return seal(ticket, std::string_view(key.data)); }
 
 // The lease that a ticket names, before it is checked; nothing if it has not the form of a ticket. Only to
 // find the key.

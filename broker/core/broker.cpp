@@ -280,11 +280,11 @@ void Broker::check() const {
     MUST(worker_timers_.contains(*worker));
     MUST(worker->untold.empty() != untelling_.contains(*worker));
     MUST(worker->untold.size() <= worker->assigned && worker->untold.size() < limits::events);
-    for (const auto& seat : worker->seats) {
-      MUST(seat->worker == worker);
-      MUST(seat->connections == worker->used);
-      const bool room = worker->available() && worker->used < worker->slots && seat->used < seat->room;
-      MUST(Chooser::contains(*seat) == room);
+    for (const Seat& seat : worker->seats) {
+      MUST(seat.worker == worker);
+      MUST(seat.connections == worker->used);
+      const bool room = worker->available() && worker->used < worker->slots && seat.used < seat.room;
+      MUST(Chooser::contains(seat) == room);
     }
   }
   MUST(sessions == sessions_.size());
@@ -355,7 +355,8 @@ void Broker::check() const {
   asked_.each([&](const Asked& asked) {
     MUST(find_request(*asked.client->owner, asked.client->name, asked.id) == &asked);
     ++uses;
-    MUST((asked.stage == Asked::Stage::waiting) == deadlines_.contains(asked));
+    if (asked.stage == Asked::Stage::waiting)
+      MUST(deadlines_.contains(asked) && asked.client->owner->waiting.contains(asked));
     if (asked.stage == Asked::Stage::granted) MUST(asked.session && asked.session->asked == &asked);
     ended += asked.stage == Asked::Stage::ended;
   });
@@ -365,6 +366,7 @@ void Broker::check() const {
   sessions_.each([&](const Session& session) {
     MUST(find_session(session.id) == &session);
     MUST(!session.asked || (session.asked->session == &session && session.asked->client == session.client));
+    MUST(!session.asked || session.asked->stage == Asked::Stage::granted);
     ++uses;
     MUST(session.open != lapses_.contains(session));
     reserved += !session.open;

@@ -150,7 +150,7 @@ std::string Broker::reasoning_of(const Asked& asked) {
 }
 
 void Broker::explain_request(const Asked& asked, Explained& out) const {
-  out.subject = "request " + asked.id.str() + " for " + *asked.service_name;
+  out.subject = "request " + asked.id.str() + " for " + asked.service_name.str();
   switch (asked.stage) {
     case Asked::Stage::waiting: {
       const std::uint64_t at = position(asked);
@@ -197,9 +197,9 @@ void Broker::explain_worker(const Worker& worker, Explained& out) const {
   out.verdict = why.empty() ? "takes sessions: " + std::to_string(worker.slots - worker.used) + " of " +
                                   plural(worker.slots, "slot") + " free"
                             : "gets no sessions now: " + why;
-  for (const auto& seat : worker.seats) {
-    const CandidateRow row = candidate(*seat, nullptr);
-    out.because.push_back(seat->service->name + ": " + row.why);
+  for (const Seat& seat : worker.seats) {
+    const CandidateRow row = candidate(seat, nullptr);
+    out.because.push_back(seat.service->name + ": " + row.why);
     if (out.remedy.empty()) out.remedy = row.remedy;
   }
   const Profile& profile = *worker.profile;

@@ -95,7 +95,8 @@ void Broker::list_services(const List& message, const Service* only, Listing& pa
 
 void Broker::list_workers(const List& message, const Service* only, Listing& page) {
   const auto offers = [&](const Worker& worker) {
-    return !only || std::any_of(worker.seats.begin(), worker.seats.end(), [&](const auto& s) { return s->service == only; });
+    return !only || std::any_of(worker.seats.begin(), worker.seats.end(),
+                                [&](const Seat& s) { return s.service == only; });
   };
   // True when there is no room for another row.
   const auto take = [&](const Worker& worker) {
@@ -134,7 +135,7 @@ void Broker::list_brokers(const List& message, const Service* only, Listing& pag
     }
     const auto& seats = it->second.worker->seats;
     const bool fits = std::any_of(seats.begin(), seats.end(), [&](const auto& seat) {
-      return (!only || seat->service == only) && sees(*seat->service);
+      return (!only || seat.service == only) && sees(*seat.service);
     });
     if (fits) add(page.brokers, row_of(it->second));
   }
@@ -231,7 +232,7 @@ WorkerRow Broker::row_of(const Worker& worker) const {
                 .why = worker.available() ? "" : why_not(worker),
                 .slots = worker.slots,
                 .used = worker.used,
-                .weight = worker.seats.front()->weight,
+                .weight = worker.seats.front().weight,
                 .lease_ms = endless ? forever : in_ms(worker.term),
                 .left_ms = endless ? forever : left_of(worker),
                 .endpoint = worker.endpoint,
@@ -247,7 +248,7 @@ WorkerRow Broker::row_of(const Worker& worker) const {
   if (worker.refused_tickets) {
     for (const std::uint64_t count : *worker.refused_tickets) row.tickets_refused += count;
   }
-  for (const auto& seat : worker.seats) row.services.push_back(seat->service->name);
+  for (const Seat& seat : worker.seats) row.services.push_back(seat.service->name);
   return row;
 }
 
@@ -262,7 +263,7 @@ BrokerRow Broker::row_of(const BrokerBelow& below) const {
                 .used = worker.used,
                 .left_ms = worker.term == Duration{0} ? forever : left_of(worker)};
   for (const auto& seat : worker.seats) {
-    if (sees(*seat->service)) row.services.push_back(seat->service->name);
+    if (sees(*seat.service)) row.services.push_back(seat.service->name);
   }
   return row;
 }

@@ -8,7 +8,7 @@ namespace pointsman::broker {
 namespace {
 
 bool less_loaded(const Seat& a, const Seat& b) {
-  return a.connections * b.weight < b.connections * a.weight;
+  return std::uint64_t{a.connections} * b.weight < std::uint64_t{b.connections} * a.weight;
 }
 
 bool names(std::span<const std::string> workers, const Seat& seat) {

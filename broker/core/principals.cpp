@@ -165,7 +165,7 @@ void Broker::enforce(Principal& who) {
     Worker* after = who.workers.after(*worker);
     const bool fine = may && (may->roles.has(Role::worker) || may->roles.has(Role::peer)) &&
                       std::all_of(worker->seats.begin(), worker->seats.end(),
-                                  [&](const auto& seat) { return may_offer(*may, seat->service->name); });
+                                  [&](const Seat& seat) { return may_offer(*may, seat.service->name); });
     if (!fine) {
       send(*worker, Drain{.worker = worker->name, .mode = DrainMode::forget});
       strike_off(*worker, Happening::left, why);
@@ -177,7 +177,7 @@ void Broker::enforce(Principal& who) {
   };
   for (Asked* asked = who.waiting.first(); asked;) {
     Asked* after = who.waiting.after(*asked);
-    if (!asks(*asked->service_name)) {
+    if (!asks(asked->service_name.str())) {
       refuse_waiting(*asked, may ? Code::not_allowed : Code::unknown_key, why, "use another key");
     }
     asked = after;

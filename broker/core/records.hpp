@@ -74,7 +74,7 @@ struct Session {
   Seat* seat = nullptr;  // the worker, and the service that it is for
   Client* client = nullptr;
   Asked* asked = nullptr;  // the request that it answers; none: `request`, if any, was answered otherwise
-  Text request;
+  std::unique_ptr<Text> request;
   std::uint64_t assignment = 0;  // its number under the worker's lease; 0: adopted
   Instant granted;
   Short term{0};
@@ -107,14 +107,14 @@ struct Worker {
   Principal* owner = nullptr;  // whose key it registered with
   Link<Worker> of_owner;
   Link<Worker> of_peer;  // that came by the same connection
-  std::vector<std::unique_ptr<Seat>> seats;  // one a service
-  std::uint64_t slots = 1;
-  std::uint64_t used = 0;  // sessions reserved and open
+  Seats seats;           // one a service
+  std::uint32_t slots = 1;
+  std::uint32_t used = 0;  // sessions reserved and open
   std::string endpoint;
   std::shared_ptr<const Profile> profile;
   Direct direct = Direct::pointsman;
   Text key;
-  Bytes ticket_key;
+  std::array<char, limits::key_bytes> ticket_key{};
   Instant registered;
 
   // The lease. Instants on the lease clock, which stands still while the broker itself stalls.
@@ -177,7 +177,8 @@ struct Aside {
   Link<Aside> telling;  // waiting ones, by `tell`
 };
 
-// A request from when it is asked until its session is over and it is forgotten.
+// A request from when it is asked until its session is over and it is forgotten. What it has while it waits, and what is
+// known of it since it was granted, have one place: Broker::bind() and end() write all of the latter.
 struct Asked {
   enum class Stage : std::uint8_t { waiting, granted, ended };
 
@@ -185,7 +186,7 @@ struct Asked {
   std::uint32_t hash = 0;    // of client and id
   Client* client = nullptr;  // with the id it is this request's name
   Text id;
-  Origin from;
+  [[no_unique_address]] Origin from;  // the flags fill up what it leaves
   Stage stage = Stage::waiting;
   bool updates = false;
   bool absent = false;        // waits also when nobody offers the service
@@ -196,24 +197,28 @@ struct Asked {
   Code ending = Code::ended;  // how it ended
   Policy policy = Policy::weighted_round_robin;  // by which its worker was chosen
   std::uint8_t priority = 0;
-  Short term{0};
-  std::shared_ptr<const std::string> service_name;
+  Short term{0};  // that it wants, then that its session was granted for
+  SharedText service_name;
   Instant arrived;
   std::unique_ptr<Aside> aside;
 
-  // While it waits.
-  Demand* demand = nullptr;      // what it wants, and of which service
-  std::uint64_t arrival = 0;     // its number among those that had to wait
-  std::uint32_t line_place = 0;  // in its row of the line
-  Place deadline_place = 0;
-  PoolLink of_owner;  // with others of its key
-
-  // When it was granted. What an answer says that is not the session's; the ticket is sealed anew for a repetition.
-  Session* session = nullptr;  // until that is over
-  std::uint64_t session_id = 0;
-  std::uint32_t candidates = 0;  // that matched, with a free slot, when its worker was chosen; 0: none was
-  Short term_told{0};
-  Short waited{0};
+  union {
+    Demand* demand = nullptr;  // waiting: what it wants, and of which service
+    Session* session;          // granted: until that is over
+  };
+  union {
+    std::uint64_t arrival = 0;  // waiting: its number among those that had to wait
+    std::uint64_t session_id;   // granted, or ended
+  };
+  union {
+    std::uint32_t line_place = 0;  // waiting: in its row of the line
+    std::uint32_t candidates;      // that matched, with a free slot, when its worker was chosen; 0: none was
+  };
+  union {
+    Place deadline_place = 0;  // waiting
+    Short waited;
+  };
+  PoolLink of_owner;  // with others of its key that wait
 
   // While it waits, its deadline, and others of its connection; when it has ended, when it is forgotten, and all that
   // ended.
@@ -229,17 +234,17 @@ struct Asked {
 std::uint32_t hash_of(const Principal& owner, std::string_view client);
 std::uint32_t hash_of(const Client& client, std::string_view id);
 
-inline std::string_view Session::request_id() const { return asked ? asked->id : request; }
+inline std::string_view Session::request_id() const {
+  if (asked) return asked->id;
+  return request ? request->view() : std::string_view();
+}
 
 struct Service {
   Service(const std::string& service, const ServiceSettings& set, std::uint64_t seed)
-      : shared_name(std::make_shared<const std::string>(service)),
-        fingerprint(service_of(name)),
-        settings(set),
-        chooser(set.policy, seed) {}
+      : shared_name(service), fingerprint(service_of(name)), settings(set), chooser(set.policy, seed) {}
 
-  std::shared_ptr<const std::string> shared_name;  // requests bear it longer
-  const std::string& name = *shared_name;
+  SharedText shared_name;  // requests bear it longer
+  const std::string& name = shared_name.str();
   std::uint64_t fingerprint;  // in tickets
   ServiceSettings settings;
   bool kept = false;  // configured by name: stays when nobody offers it

@@ -308,12 +308,12 @@ void Broker::grant(Asked& asked, Seat& seat, std::size_t candidates) {
 // From now on the session is the request's answer.
 void Broker::bind(Asked& asked, Session& session) {
   session.asked = &asked;
-  session.request = Text();
+  session.request.reset();
   asked.stage = Asked::Stage::granted;
-  asked.demand = nullptr;
   asked.session = &session;
   asked.session_id = session.id;
-  asked.term_told = session.term;
+  asked.candidates = 0;
+  asked.term = session.term;
   asked.waited = in_short(now_ - asked.arrived);
   asked.policy = session.seat->service->settings.policy;
 }
@@ -339,9 +339,9 @@ void Broker::send_grant(Asked& asked) {
                .worker = worker.name,
                .endpoint = worker.endpoint,
                .direct = worker.direct,
-               .ticket = seal(ticket, worker.ticket_key),
+               .ticket = seal(ticket, {worker.ticket_key.data(), worker.ticket_key.size()}),
                .ttl_ms = std::max(Milliseconds(0), in_ms(session.granted + options_.ticket_ttl - now_)),
-               .term_ms = asked.term_told,
+               .term_ms = asked.term,
                .waited_ms = asked.waited,
                .policy = asked.policy,
                .key = worker.key});
@@ -389,6 +389,7 @@ void Broker::on(const Address& from, const Cancel& message) {
 
 // The request is over, but its name is known for a while, so that a late repetition does not ask anew.
 void Broker::end(Asked& asked, Code how) {
+  if (asked.stage == Asked::Stage::waiting) asked.session_id = asked.candidates = 0;
   asked.stage = Asked::Stage::ended;
   asked.ending = how;
   asked.session = nullptr;

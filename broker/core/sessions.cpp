@@ -245,7 +245,7 @@ void Broker::heal(Worker& worker, const Holding& message) {
 // A worker says that it holds a session: one of ours, one of a broker before us, or one that had lapsed.
 void Broker::adopt(Worker& worker, const Held& held) {
   const auto seat = std::find_if(worker.seats.begin(), worker.seats.end(),
-                                 [&](const auto& s) { return s->service->name == held.service; });
+                                 [&](const Seat& s) { return s.service->name == held.service; });
   Session* known = find_session(held.session);
   if (known && known->worker() && known->worker() != &worker) return;
   if (seat == worker.seats.end()) {
@@ -255,7 +255,7 @@ void Broker::adopt(Worker& worker, const Held& held) {
   }
   if (known) {
     Session& session = *known;
-    if (!session.worker()) attach(session, **seat);
+    if (!session.worker()) attach(session, *seat);
     session.assignment = 0;
     if (held.open) open(session);
     if (session.released) release(session);
@@ -264,8 +264,8 @@ void Broker::adopt(Worker& worker, const Held& held) {
   if (sessions_.size() >= options_.sessions_max) return;
   count(Count::adopted_sessions);
   Principal& owner = owner_of(held);
-  Session& session = add_session(held.session, **seat, need_client(owner, held.client));
-  session.request = Text(held.id);
+  Session& session = add_session(held.session, *seat, need_client(owner, held.client));
+  if (!held.id.empty()) session.request = std::make_unique<Text>(held.id);
   reserve(session, options_.ticket_ttl);
   if (held.open) open(session);
   if (owner.barred && !held.key.data.empty()) {
@@ -280,9 +280,10 @@ void Broker::adopt(Worker& worker, const Held& held) {
 // The request that an adopted session answers gets the same answer when it is repeated; if it came before its
 // worker did and waits, this is the answer. So nothing is counted twice.
 void Broker::adopt_request(Session& session) {
-  Asked* known = find_request(*session.client->owner, session.client->name, session.request);
+  const std::string_view id = session.request->view();
+  Asked* known = find_request(*session.client->owner, session.client->name, id);
   if (!known) {
-    Asked& asked = remember(*session.client, session.request, *session.seat->service);
+    Asked& asked = remember(*session.client, id, *session.seat->service);
     asked.adopted = true;
     bind(asked, session);
   } else if (known->stage == Asked::Stage::waiting && &known->service() == session.seat->service) {

@@ -1,4 +1,5 @@
-// Text: a name that does not change, in 16 bytes; up to 15 of its bytes lie within, 255 at most elsewhere.
+// Text: a name that does not change, in 16 bytes; up to 15 of its bytes lie within, 255 at most elsewhere. SharedText: one
+// that many records bear, in 8 bytes each.
 
 #pragma once
 
@@ -53,6 +54,33 @@ class Text {
 
   std::array<char, 15> bytes_{};  // or where they are
   std::uint8_t size_ = 0;
+};
+
+// Counted, without regard to threads.
+class SharedText {
+ public:
+  SharedText() = default;
+  explicit SharedText(std::string text) : kept_(new Kept{std::move(text)}) {}
+  SharedText(const SharedText& other) : kept_(other.kept_) {
+    if (kept_) ++kept_->bearers;
+  }
+  SharedText(SharedText&& other) noexcept : kept_(std::exchange(other.kept_, nullptr)) {}
+  SharedText& operator=(SharedText other) noexcept {
+    std::swap(kept_, other.kept_);
+    return *this;
+  }
+  ~SharedText() {
+    if (kept_ && --kept_->bearers == 0) delete kept_;
+  }
+
+  const std::string& str() const { return kept_->text; }  // there is one
+
+ private:
+  struct Kept {
+    std::string text;
+    std::uint64_t bearers = 1;
+  };
+  Kept* kept_ = nullptr;
 };
 
 }  // namespace pointsman::broker

@@ -69,20 +69,20 @@ void Broker::match(Service& service) {
 // The same for all services of a worker: they share its slots, so the request that comes first over all of
 // them is granted first. Otherwise a busy service would starve the others.
 void Broker::match(const Worker& worker) {
-  if (worker.seats.size() == 1) return match(*worker.seats.front()->service);
+  if (worker.seats.size() == 1) return match(*worker.seats.front().service);
   std::array<bool, limits::services> done{};
   for (;;) {
     std::size_t next = worker.seats.size();
     std::optional<Line::Turn> first;
     for (std::size_t i = 0; i < worker.seats.size(); ++i) {
       if (done[i]) continue;
-      const auto turn = next_turn(*worker.seats[i]->service);
+      const auto turn = next_turn(*worker.seats[i].service);
       if (!turn || (first && *first < *turn)) continue;
       first = turn;
       next = i;
     }
     if (next == worker.seats.size()) return;
-    done[next] = !match_first(*worker.seats[next]->service);
+    done[next] = !match_first(*worker.seats[next].service);
   }
 }
 
@@ -157,8 +157,8 @@ void Broker::find_linked(const Service& service, std::span<const std::string> wo
   for (const std::string& name : workers) {
     const auto worker = workers_by_name_.find(name);
     if (worker == workers_by_name_.end()) continue;
-    for (const auto& seat : worker->second->seats) {
-      if (seat->service == &service) linked_.push_back(seat.get());
+    for (Seat& seat : worker->second->seats) {
+      if (seat.service == &service) linked_.push_back(&seat);
     }
   }
 }

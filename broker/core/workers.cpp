@@ -20,7 +20,7 @@ struct Former {
         granted(worker.granted),
         last_done(worker.last_done),
         refused_tickets(std::move(worker.refused_tickets)) {
-    for (const auto& seat : worker.seats) services.push_back(seat->service);
+    for (const Seat& seat : worker.seats) services.push_back(seat.service);
   }
 
   void pass_on(Worker& worker) {
@@ -169,12 +169,13 @@ void Broker::on(const Address& from, const Register& message) {
   worker.from = Origin(from);
   worker.owner = principal_;
   principal_->workers.append(worker);
-  worker.slots = message.slots;
+  worker.slots = static_cast<std::uint32_t>(message.slots);
   worker.endpoint = message.endpoint;
   worker.profile = std::move(profile);
   worker.direct = message.direct;
   worker.key = Text(message.key);
-  worker.ticket_key = ticket_key(options_.master, worker.lease);
+  const Bytes key = ticket_key(options_.master, worker.lease);
+  std::copy(key.data.begin(), key.data.end(), worker.ticket_key.begin());
   worker.registered = now_;
   worker.completed = message.completed;
   worker.busy = message.busy_ms;
@@ -204,19 +205,21 @@ void Broker::on(const Address& from, const Register& message) {
                         .term_ms = endless ? forever : in_ms(worker.term),
                         .heartbeat_ms = in_ms(worker.heartbeat),
                         .epoch = options_.epoch,
-                        .key = worker.ticket_key,
+                        .key = key,
                         .now_ms = in_ms(now_),
                         .attempt = message.attempt});
   for (const Held& held : message.sessions) adopt(worker, held);
   refresh(worker);
-  for (const auto& seat : worker.seats) {
-    emit(Happening::registered, {.service = seat->service->name, .worker = worker.name, .detail = worker.endpoint,
+  for (const Seat& seat : worker.seats) {
+    emit(Happening::registered, {.service = seat.service->name,
+                                 .worker = worker.name,
+                                 .detail = worker.endpoint,
                                  .offerer = worker.owner});
     audit({.what = Audited::registered,
            .key = worker.owner->key,
            .name = std::string(worker.owner->name()),
            .worker = worker.name,
-           .service = seat->service->name,
+           .service = seat.service->name,
            .detail = worker.endpoint});
   }
   match(worker);
@@ -242,24 +245,26 @@ void Broker::set_lease(Worker& worker, Milliseconds wish) {
 }
 
 void Broker::add_seats(Worker& worker, const Register& message) {
+  worker.seats = Seats(message.services.size());
+  Seat* next = worker.seats.begin();
   for (const Offer& offer : message.services) {
     Service* service = need_service(offer.service);
     MUST(service);  // fault_of() saw to the bound
-    auto seat = std::make_unique<Seat>();
-    seat->worker = &worker;
-    seat->service = service;
-    seat->name = worker.name;
-    seat->order = ++orders_;
-    seat->weight = offer.weight;
-    seat->slots = offer.slots == 0 ? worker.slots : std::min(offer.slots, worker.slots);
-    seat->room = seat->slots;
-    seat->index = service->seats.size();
-    seat->of = &service->matching.join(worker.profile);
-    worker.profile = seat->of->profile;  // one for all that say the same
-    seat->class_index = seat->of->index;
-    service->seats.push_back(seat.get());
-    if (service->settings.slow_start > Duration{0}) ramp(*seat);
-    worker.seats.push_back(std::move(seat));
+    Seat& seat = *next++;
+    seat.worker = &worker;
+    seat.service = service;
+    seat.name = worker.name;
+    seat.order = ++orders_;
+    seat.weight = static_cast<std::uint32_t>(offer.weight);
+    seat.slots =
+        offer.slots == 0 ? worker.slots : std::min(static_cast<std::uint32_t>(offer.slots), worker.slots);
+    seat.room = seat.slots;
+    seat.index = static_cast<std::uint32_t>(service->seats.size());
+    seat.of = &service->matching.join(worker.profile);
+    worker.profile = seat.of->profile;  // one for all that say the same
+    seat.class_index = static_cast<std::uint32_t>(seat.of->index);
+    service->seats.push_back(&seat);
+    if (service->settings.slow_start > Duration{0}) ramp(seat);
   }
 }
 
@@ -272,7 +277,7 @@ void Broker::ramp(Seat& seat) {
     seat.room = seat.slots;
   } else {
     const auto share = static_cast<std::uint64_t>(age.count()) * seat.slots / static_cast<std::uint64_t>(over.count());
-    seat.room = std::clamp<std::uint64_t>(share, 1, seat.slots);
+    seat.room = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(share, 1, seat.slots));
   }
   if (seat.counted) count_slots(seat, before, seat.room);
   if (seat.room == seat.slots) return;
@@ -453,8 +458,8 @@ void Broker::on(const Address& from, const Heartbeat& message) {
   }
   if (worker->used > 0 && worker->hang_ends == never && !worker->hung) {
     Duration hang = Duration::max();
-    for (const auto& seat : worker->seats) {
-      const Duration of = seat->service->settings.hang;
+    for (const Seat& seat : worker->seats) {
+      const Duration of = seat.service->settings.hang;
       if (of > Duration{0}) hang = std::min(hang, of);
     }
     if (hang != Duration::max()) {
@@ -577,15 +582,15 @@ void Broker::strike_off(Worker& worker, Happening how, const std::string& reason
       close(*session, Ending::lost, successor ? "its worker no longer holds it" : reason);
     }
   }
-  for (const auto& seat : worker.seats) {
-    Service& service = *seat->service;
-    if (Chooser::contains(*seat)) service.chooser.remove(*seat);
-    if (seat->counted) count_slots(*seat, seat->room, 0);
-    service.matching.leave(*seat->of);
-    service.seats[seat->index] = service.seats.back();
-    service.seats[seat->index]->index = seat->index;
+  for (Seat& seat : worker.seats) {
+    Service& service = *seat.service;
+    if (Chooser::contains(seat)) service.chooser.remove(seat);
+    if (seat.counted) count_slots(seat, seat.room, 0);
+    service.matching.leave(*seat.of);
+    service.seats[seat.index] = service.seats.back();
+    service.seats[seat.index]->index = seat.index;
     service.seats.pop_back();
-    ramps_.erase({seat->ramp_due, seat->order});
+    ramps_.erase({seat.ramp_due, seat.order});
     emit(how, {.service = service.name, .worker = worker.name, .detail = reason, .offerer = worker.owner});
     if (!successor) maybe_erase(service);
   }
@@ -609,7 +614,7 @@ void Broker::strike_off(Worker& worker, Happening how, const std::string& reason
 
 // Brings what the policies see of a worker in line with its state, after any change to it.
 void Broker::refresh(Worker& worker) {
-  for (const auto& seat : worker.seats) refresh(*seat);
+  for (Seat& seat : worker.seats) refresh(seat);
 }
 
 void Broker::refresh(Seat& seat) {

@@ -21,7 +21,7 @@ void pick_and_return(benchmark::State& state, Policy policy, std::size_t count, 
   for (std::size_t i = 0; i < count; ++i) {
     auto seat = std::make_unique<Seat>();
     seat->order = i + 1;
-    seat->weight = 1 + i % weights;
+    seat->weight = static_cast<std::uint32_t>(1 + i % weights);
     chooser.add(*seat);
     seats.push_back(std::move(seat));
   }
@@ -54,7 +54,7 @@ void choose_among(benchmark::State& state, Policy policy, std::size_t count, std
   for (std::size_t i = 0; i < count; ++i) {
     auto seat = std::make_unique<Seat>();
     seat->order = i + 1;
-    seat->class_index = i % classes;
+    seat->class_index = static_cast<std::uint32_t>(i % classes);
     chooser.add(*seat);
     seats.push_back(std::move(seat));
   }

@@ -132,7 +132,7 @@ int handoff(const std::string& secret) {
   };
   std::vector<Seat> seats;
   // The same ticket for all: made once, for what a floor does costs nothing but libzmq.
-  const std::string ticket = seal(Ticket{.session = first_session}, {std::string(32, 'k')}).data;
+  const std::string ticket = seal(Ticket{.session = first_session}, std::string(32, 'k')).data;
   const std::string key = secret.empty() ? "" : std::string(40, 'z');
   std::uint64_t session = first_session;
   std::size_t next = 0;

@@ -22,8 +22,8 @@ struct Fleet {
       names.push_back(std::string(1, static_cast<char>('a' + static_cast<int>(seats.size() % 26))) +
                       (seats.size() < 26 ? "" : std::to_string(seats.size())));
       seat->order = seats.size() + 1;
-      seat->weight = weight;
-      seat->slots = seat->room = slots;
+      seat->weight = static_cast<std::uint32_t>(weight);
+      seat->slots = seat->room = static_cast<std::uint32_t>(slots);
       seats.push_back(std::move(seat));
     }
     for (std::size_t i = 0; i < seats.size(); ++i) {
@@ -210,7 +210,7 @@ TEST_CASE("two choices keeps the fullest seat within ln ln n over ln 2 of the me
   Fleet one(Policy::random, std::vector<std::uint64_t>(10'000, 1));
   const auto fullest = [](Fleet& fleet) {
     for (int i = 0; i < 10'000; ++i) fleet.take();
-    std::uint64_t most = 0;
+    std::uint32_t most = 0;
     for (const auto& seat : fleet.seats) most = std::max(most, seat->connections);
     return most;
   };
@@ -339,7 +339,7 @@ TEST_CASE("weighted round robin among some classes equals a scan over their seat
     Fleet fleet(Policy::weighted_round_robin, weights, 1 + chance.below(3));
     for (const auto& seat : fleet.seats) {
       fleet.chooser.remove(*seat);
-      seat->class_index = chance.below(classes);
+      seat->class_index = static_cast<std::uint32_t>(chance.below(classes));
       seat->credit = 0;
     }
     for (const auto& seat : fleet.seats) fleet.chooser.add(*seat);
@@ -377,7 +377,7 @@ TEST_CASE("every policy chooses among the classes that it is given, and reaches 
     Fleet fleet(static_cast<Policy>(p), std::vector<std::uint64_t>(12, 1));
     for (const auto& seat : fleet.seats) {
       fleet.chooser.remove(*seat);
-      seat->class_index = seat->order % 3 * 64;  // a word each
+      seat->class_index = static_cast<std::uint32_t>(seat->order % 3 * 64);  // a word each
     }
     for (const auto& seat : fleet.seats) fleet.chooser.add(*seat);
     ClassSet some;
