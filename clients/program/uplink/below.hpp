@@ -1,4 +1,4 @@
-// Below: asks the broker below for its workers, over and over.
+// Below: asks the broker below for its workers, over and over (clients/program/uplink/core/look.hpp).
 //
 // Used by one thread, that of its transport, which outlives it.
 
@@ -10,7 +10,7 @@
 
 #include "clients/engine.hpp"
 #include "clients/program/signals.hpp"
-#include "clients/program/uplink/core/census.hpp"
+#include "clients/program/uplink/core/look.hpp"
 #include "protocol/transport.hpp"
 
 namespace pointsman::uplink {
@@ -26,30 +26,19 @@ class Below {
   Below& operator=(const Below&) = delete;
 
   // For whoever turns the transport: when tend() is due.
-  Instant deadline() const { return next_; }
+  Instant deadline() const { return look_.deadline(); }
   void tend();
 
-  std::uint64_t epoch() const { return epoch_; }  // of its present life; 0: it has not said yet
+  std::uint64_t epoch() const { return look_.epoch(); }  // of its present life; 0: it has not said yet
 
  private:
-  void look();
   void ask(const Message& question);
-  void ask_page(std::string after);
   void hear(const Message& answer);
-  void hear(const Listing& page);
-  void failed(const Error& error);
 
   Transport& transport_;
-  const std::string endpoint_;
-  const Duration every_;
-  const Duration patience_;
   const std::function<void(const Census&)> seen_;
   const std::function<void(const Error&)> lost_;
-  Census census_;  // as far as it was told
-  Instant began_;
-  Instant heard_;  // the last time that all was told
-  Instant next_;   // look then; never: it is looking
-  std::uint64_t epoch_ = 0;
+  Look look_;
   program::Mailbox<Message> answers_;
   clients::Engine engine_;  // last: until it is gone, it may tell
 };
