@@ -29,7 +29,7 @@ void check_secrets(const broker::Options& options, const Send& send) {
 }  // namespace
 
 BrokerParty::BrokerParty(Stage& stage, Chance chance, Duration offset, double drift)
-    : Party(stage.world, Role::broker, "broker", offset, drift), stage_(stage), chance_(chance) {}
+    : Party(stage.world, Role::broker, stage.broker, offset, drift), stage_(stage), chance_(chance) {}
 
 void BrokerParty::start() {
   auto options = stage_.profile.broker;
@@ -41,8 +41,8 @@ void BrokerParty::start() {
   watched_ = {};
   up_ = true;
   ++life_;
-  world_.listen(clients_door, *this, Door::clients);
-  world_.listen(workers_door, *this, Door::workers);
+  world_.listen(stage_.clients_door, *this, Door::clients);
+  world_.listen(stage_.workers_door, *this, Door::workers);
   stage_.history.broker_started(options.epoch);
   if (stage_.story.wanted()) stage_.story.tell(world_.now(), name(), "starts");
   step(Elapsed{});
@@ -51,8 +51,8 @@ void BrokerParty::start() {
 void BrokerParty::crash() {
   up_ = false;
   ++life_;
-  world_.deafen(clients_door);
-  world_.deafen(workers_door);
+  world_.deafen(stage_.clients_door);
+  world_.deafen(stage_.workers_door);
   core_.reset();
   reference_.reset();
   if (stage_.story.wanted()) stage_.story.tell(world_.now(), name(), "crashes");
@@ -155,20 +155,22 @@ std::uint64_t BrokerParty::counter(const std::string& name) {
   return 0;
 }
 
-std::string BrokerParty::difference(const std::vector<std::unique_ptr<WorkerParty>>& workers) {
+std::string BrokerParty::difference(const std::vector<Holder>& workers) {
   std::map<std::string, std::set<std::uint64_t>> open, all;
   for (const auto& row : inspect().sessions) {
     all[row.worker].insert(row.session);
     if (row.state == State::open) open[row.worker].insert(row.session);
   }
-  for (const auto& worker : workers) {
-    if (!worker->up()) return worker->name() + " is not up";
+  for (const Holder& worker : workers) {
+    if (!worker.up) return worker.name + " is not up";
     std::set<std::uint64_t> held;
-    for (const auto& [session, service] : worker->open()) held.insert(session);
+    for (const auto& [session, service] : *worker.open) held.insert(session);
     // It may have opened one without having said so; and what it has closed it has said.
-    const auto& here = all[worker->name()];
-    if (here.size() != worker->held()) return worker->name() + " and the broker differ in the number of its sessions";
-    if (!std::includes(here.begin(), here.end(), held.begin(), held.end())) return worker->name() + " has opened sessions that the broker does not know";
+    const auto& here = all[worker.name];
+    if (here.size() != worker.held)
+      return worker.name + " and the broker differ in the number of its sessions";
+    if (!std::includes(here.begin(), here.end(), held.begin(), held.end()))
+      return worker.name + " has opened sessions that the broker does not know";
   }
   return {};
 }

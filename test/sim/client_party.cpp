@@ -1,6 +1,7 @@
 // A client in a simulation: the core, and a program that acquires, calls, changes its mind and releases.
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "test/sim/parties.hpp"
 #include "test/sim/telling.hpp"
@@ -12,15 +13,19 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-const Address to_broker{Door::broker, Codec::msgpack, 0, {}};
+Address to_broker(std::uint64_t number) { return {Door::broker, Codec::msgpack, number, {}}; }
 
 Address to_worker(std::uint64_t link) { return {Door::direct, Codec::msgpack, link, {}}; }
 
 }  // namespace
 
-ClientParty::ClientParty(Stage& stage, const clients::ClientSettings& settings, Chance chance, Duration offset,
-                         double drift)
-    : Party(stage.world, Role::client, settings.name, offset, drift), stage_(stage), settings_(settings), chance_(chance) {}
+ClientParty::ClientParty(std::vector<Stage*> at, const clients::ClientSettings& settings, Chance chance,
+                         Duration offset, double drift)
+    : Party(at.front()->world, Role::client, settings.name, offset, drift),
+      stage_(*at.front()),
+      at_(std::move(at)),
+      settings_(settings),
+      chance_(chance) {}
 
 void ClientParty::start() {
   up_ = true;
@@ -28,9 +33,18 @@ void ClientParty::start() {
   auto settings = settings_;
   settings.seed = chance_.next();
   core_ = std::make_unique<clients::ClientCore>(settings);
-  world_.dial(*this, to_broker, clients_door);
+  for (const Stage* stage : at_) {
+    const auto number = brokers_.size();
+    brokers_[number] = stage->clients_door;
+    world_.dial(*this, to_broker(number), stage->clients_door);
+  }
   if (stage_.story.wanted()) stage_.story.tell(world_.now(), name(), "starts");
   asks_ = 0;
+  if (at_.size() > 1) {
+    clients::BrokersAre all;
+    for (const auto& [number, endpoint] : brokers_) all.numbers.push_back(number);
+    step(std::move(all));
+  }
   step(Elapsed{});
   for (std::uint64_t i = 0; i < stage_.profile.parallel; ++i) begin_soon();
 }
@@ -40,11 +54,20 @@ void ClientParty::crash() {
   ++life_;
   world_.hang_up_all(*this);
   handles_.clear();
+  brokers_.clear();
   core_.reset();
   if (stage_.story.wanted()) stage_.story.tell(world_.now(), name(), "crashes");
 }
 
 void ClientParty::arrive(Incoming incoming) {
+  if (const auto* received = std::get_if<Received>(&incoming);
+      received && received->from.door == Door::broker) {
+    heard_from_ = received->from.peer;
+    const auto* granted = std::get_if<Granted>(&received->message);
+    if (granted && granted->direct == Direct::broker)
+      if (Handle* handle = handle_of(granted->id))
+        handle->passes.push_back({heard_from_, granted->session, granted->endpoint});
+  }
   std::visit([this](auto& event) { step(std::move(event)); }, incoming);
 }
 
@@ -53,6 +76,11 @@ void ClientParty::step(clients::Event event) {
   for (const auto& action : actions) std::visit([this](const auto& a) { act(a); }, action);
   for (const auto number : std::exchange(over_, {})) over(number);
   check();
+  for (const auto& pass : std::exchange(let_go_, {}))
+    for (const auto& [number, handle] : handles_)
+      if (handle.way.contains(pass))
+        throw Violation(
+            94, name() + " gives a pass back while it has session " + std::to_string(number) + " by it");
   world_.rearm(*this);
 }
 
@@ -181,17 +209,58 @@ ClientParty::Handle& ClientParty::handle(std::uint64_t number, const char* what)
   return found->second;
 }
 
+// The handle of a request: its id begins with our name and that number, and those that follow it have a suffix.
+ClientParty::Handle* ClientParty::handle_of(const std::string& id) {
+  const auto found = handles_.find(std::strtoull(id.c_str() + name().size() + 1, nullptr, 10));
+  return found == handles_.end() ? nullptr : &found->second;
+}
+
+void ClientParty::act(const Send& a) {
+  if (a.to.door == Door::broker) check_way(a);
+  world_.send(*this, a);
+}
+
+// Below it asks where it was sent, and gives no pass back that it needs.
+void ClientParty::check_way(const Send& a) {
+  const auto to = brokers_.find(a.to.peer);
+  if (to == brokers_.end()) throw Violation(91, name() + " talks to a broker that it has left");
+  if (const auto* release = std::get_if<Release>(&a.message))
+    let_go_.emplace_back(a.to.peer, release->session);
+  const auto* request = std::get_if<Request>(&a.message);
+  if (!request || a.to.peer < at_.size()) return;
+  const Handle* handle = handle_of(request->id);
+  if (!handle || std::none_of(handle->passes.begin(), handle->passes.end(),
+                              [&](const Pass& pass) { return pass.endpoint == to->second; }))
+    throw Violation(95, name() + " asks the broker at " + to->second + " for " + request->id +
+                            ", which no pass led there");
+}
+
 void ClientParty::act(const clients::Connect& a) { world_.dial(*this, to_worker(a.link), a.endpoint); }
 
 void ClientParty::act(const clients::Disconnect& a) { world_.hang_up(*this, to_worker(a.link)); }
 
-void ClientParty::act(const clients::Reconnect&) {
-  world_.hang_up(*this, to_broker);
-  world_.dial(*this, to_broker, clients_door);
+void ClientParty::act(const clients::Reconnect& a) {
+  const auto found = brokers_.find(a.broker);
+  if (found == brokers_.end()) throw Violation(91, name() + " connects anew to a broker that it has left");
+  world_.hang_up(*this, to_broker(a.broker));
+  world_.dial(*this, to_broker(a.broker), found->second);
 }
 
+// A broker is reached once, however many sessions lead there; that it is one of those known already is another connection.
 void ClientParty::act(const clients::ReachBroker& a) {
-  throw Violation(60, name() + " is sent to a broker at " + a.endpoint + ", and there is none below");
+  const bool known = std::any_of(brokers_.begin(), brokers_.end(), [&](const auto& one) {
+    return one.first >= at_.size() && one.second == a.endpoint;
+  });
+  if (known) throw Violation(91, name() + " reaches the broker at " + a.endpoint + " twice");
+  if (!brokers_.emplace(a.broker, a.endpoint).second)
+    throw Violation(91, name() + " gives two brokers one number");
+  world_.dial(*this, to_broker(a.broker), a.endpoint);
+}
+
+void ClientParty::act(const clients::LeaveBroker& a) {
+  if (a.broker < at_.size() || brokers_.erase(a.broker) == 0)
+    throw Violation(91, name() + " leaves broker " + std::to_string(a.broker) + ", which no pass led to");
+  world_.hang_up(*this, to_broker(a.broker));
 }
 
 void ClientParty::act(const clients::Acquired& a) {
@@ -199,6 +268,14 @@ void ClientParty::act(const clients::Acquired& a) {
   if (a.granted.service != state.service) throw Violation(12, name() + " acquired another service than it asked for");
   if (state.acquired != (a.reassigned > 0)) throw Violation(60, name() + " is told of a session twice");
   state.acquired = true;
+  // Each broker on the way was the end of the last pass that led there.
+  state.way.clear();
+  for (auto broker = heard_from_; broker >= at_.size();) {
+    const auto pass = std::find_if(state.passes.rbegin(), state.passes.rend(),
+                                   [&](const Pass& one) { return one.endpoint == brokers_.at(broker); });
+    if (pass == state.passes.rend() || !state.way.emplace(pass->broker, pass->session).second) break;
+    broker = pass->broker;
+  }
   if (a.granted.direct == Direct::own) state.calls_allowed = false;
   ++acquired_;
   if (a.reassigned == 0) go_on(a.handle);
@@ -210,6 +287,7 @@ void ClientParty::act(const clients::NotAcquired& a) {
   const bool proof = state.proof;
   const auto service = state.service;
   over_.push_back(a.handle);
+  if (a.refused.code == Code::loop) throw Violation(93, name() + " is sent in a circle: " + a.refused.reason);
   if (proof) throw Violation(66, name() + " cannot acquire " + service + " in calm: " + std::string(word(a.refused.code)) +
                              ", " + a.refused.reason);
 }

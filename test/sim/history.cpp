@@ -278,7 +278,7 @@ void History::began(const std::string& worker, std::uint64_t lease, std::uint64_
   if (promise.begun) throw Violation(21, what + " was opened a second time");
   promise.begun = true;
   ++begun_;
-  if (promise.direct == Direct::own) return;
+  if (promise.direct != Direct::pointsman) return;
   const auto expires = promise.expires + (slept_ - promise.slept_then);
   if (world_.now() > expires + late + asleep)
     throw Violation(22, what + " was opened " +

@@ -17,8 +17,8 @@ const Address workers_side{Door::broker, Codec::msgpack, 2, {}};
 void Eve::start() {
   up_ = true;
   ++life_;
-  world_.dial(*this, clients_side, clients_door);
-  world_.dial(*this, workers_side, workers_door);
+  world_.dial(*this, clients_side, stage_.clients_door);
+  world_.dial(*this, workers_side, stage_.workers_door);
 }
 
 // Nothing that she shows opens anything, and nothing that she asks for is done.

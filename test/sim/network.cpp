@@ -189,7 +189,8 @@ void World::echo_one() {
   // Half of them between a worker and its broker, for there are few of those.
   std::vector<Line*> of_workers;
   for (auto& [id, other] : lines_)
-    if (other.dialler->role() == Role::worker) of_workers.push_back(&other);
+    if (other.dialler->role() == Role::worker || other.dialler->role() == Role::uplink)
+      of_workers.push_back(&other);
   if (!of_workers.empty() && chance_.hit(0.5)) line = chance_.pick(of_workers);
   if (!line || line->said.empty()) return;
   std::map<std::size_t, std::vector<const Letter*>> kinds;

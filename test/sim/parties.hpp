@@ -24,19 +24,27 @@ namespace pointsman::sim {
 class Storm;
 class SupervisorParty;
 
-// What all parties of one run share.
+// What all parties at one broker share. The profile is that of the run, but for what each broker has of its own.
 struct Stage {
+  const std::string broker;  // its name
   const Profile& profile;
   World& world;
   History& history;
   Story& story;
   Storm& storm;
+
+  const std::string clients_door = "tcp://" + broker + ":1";
+  const std::string workers_door = "tcp://" + broker + ":2";
 };
 
-inline constexpr const char* clients_door = "tcp://broker:1";
-inline constexpr const char* workers_door = "tcp://broker:2";
-
-class WorkerParty;
+// Who is registered with a broker, as it knows itself.
+struct Holder {
+  std::string name;
+  bool up = false;
+  std::uint64_t lease = 0;
+  std::size_t held = 0;
+  const std::map<std::uint64_t, std::string>* open = nullptr;  // what it has begun of these
+};
 
 class BrokerParty final : public Party {
  public:
@@ -51,7 +59,11 @@ class BrokerParty final : public Party {
   std::uint64_t counter(const std::string& name);
 
   // Where its sessions are not those of the workers; empty: nowhere.
-  std::string difference(const std::vector<std::unique_ptr<WorkerParty>>& workers);
+  std::string difference(const std::vector<Holder>& workers);
+
+  // Its machine slept, and its clock stood still.
+  void slept(Duration time) { stage_.history.broker_slept(time); }
+  const Stage& stage() const { return stage_; }
 
   // What an operator asks for; the answer is not waited for.
   void order(Message message);
@@ -84,6 +96,8 @@ class WorkerParty final : public Party {
 
   const WorkerPlan& plan() const { return plan_; }
   const std::string& endpoint() const { return endpoint_; }
+  const Stage& stage() const { return stage_; }
+  Holder holder() const { return {name(), up(), lease_, up() ? held() : 0, &open_}; }
   std::size_t sessions() const { return open_.size(); }
   std::size_t held() const { return core_->sessions(); }
   const std::map<std::uint64_t, std::string>& open() const { return open_; }
@@ -137,7 +151,9 @@ class WorkerParty final : public Party {
 
 class ClientParty final : public Party {
  public:
-  ClientParty(Stage& stage, const clients::ClientSettings& settings, Chance chance, Duration offset, double drift);
+  // `at` are the brokers that it asks.
+  ClientParty(std::vector<Stage*> at, const clients::ClientSettings& settings, Chance chance, Duration offset,
+              double drift);
   void start() override;
   void crash() override;
   void arrive(Incoming incoming) override;
@@ -157,6 +173,11 @@ class ClientParty final : public Party {
   std::uint64_t acquired() const { return acquired_; }
 
  private:
+  struct Pass {
+    std::uint64_t broker = 0;  // that gave it
+    std::uint64_t session = 0;
+    std::string endpoint;  // of the one that it leads to
+  };
   struct Call {
     std::string text;
     std::uint64_t next_part = 0;
@@ -174,15 +195,18 @@ class ClientParty final : public Party {
     bool proof = false;
     bool extra = false;  // no other follows
     std::map<std::uint64_t, Call> calls;
+    std::vector<Pass> passes;  // all that it was granted
+    std::set<std::pair<std::uint64_t, std::uint64_t>>
+        way;  // those by which it has what it has: broker and session
   };
 
   void step(clients::Event event);
-  void act(const Send& action) { stage_.world.send(*this, action); }
+  void act(const Send& action);
   void act(const clients::Connect& action);
   void act(const clients::Disconnect& action);
   void act(const clients::Reconnect& action);
   void act(const clients::ReachBroker& action);
-  void act(const clients::LeaveBroker&) {}
+  void act(const clients::LeaveBroker& action);
   void act(const clients::Acquired& action);
   void act(const clients::NotAcquired& action);
   void act(const clients::Waiting&) {}
@@ -198,8 +222,11 @@ class ClientParty final : public Party {
   void go_on(std::uint64_t number);
   void over(std::uint64_t number);
   void check();
+  Handle* handle_of(const std::string& id);
+  void check_way(const Send& action);
 
-  Stage& stage_;
+  Stage& stage_;  // of the first one
+  std::vector<Stage*> at_;
   clients::ClientSettings settings_;
   Chance chance_;
   std::unique_ptr<clients::ClientCore> core_;
@@ -207,6 +234,9 @@ class ClientParty final : public Party {
   std::map<std::uint64_t, Handle> handles_;
   std::set<std::string> proofs_;
   std::vector<std::uint64_t> over_;  // told in this step that they are
+  std::map<std::uint64_t, std::string> brokers_;  // where each is that it talks to
+  std::uint64_t heard_from_ = 0;                  // the broker that said what it hears just now
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> let_go_;  // sessions released at brokers in this step
   std::int64_t asks_ = 0;
   bool resting_ = false;
   std::uint64_t answered_ = 0;

@@ -143,7 +143,12 @@ Duration healing(const Profile& p) {
   Duration longest = p.broker.lease;
   for (const auto& plan : p.workers) longest = std::max<Duration>(longest, plan.settings.lease);
   // A process that ends again and again is started once a minute.
-  return std::max<Duration>(seconds(12), 3 * longest + seconds(10)) + (p.supervised ? seconds(80) : seconds(0));
+  // What a broker has below is known above after a look, in each tier, and the one above may have its own lease to wait for.
+  Duration tiers{0};
+  for (const auto& uplink : p.fleet.uplinks)
+    tiers = std::max<Duration>(tiers, 3 * uplink.every + 2 * longest + seconds(10));
+  return std::max<Duration>(seconds(12), 3 * longest + seconds(10)) +
+         (p.supervised ? seconds(80) : seconds(0)) + tiers;
 }
 
 }  // namespace
@@ -167,6 +172,7 @@ Profile draw(std::uint64_t seed, const Cut& cut) {
   draw_broker(chance, p);
   draw_workers(chance, p);
   draw_clients(chance, p);
+  draw_fleet(p);
   draw_workload(chance, p);
   draw_wishes(p);
   draw_sizes(p);

@@ -10,6 +10,7 @@
 #include "broker/core/options.hpp"
 #include "clients/core/settings.hpp"
 #include "test/sim/chance.hpp"
+#include "test/sim/fleet.hpp"
 #include "test/sim/trouble.hpp"
 #include "workers/core/settings.hpp"
 
@@ -42,6 +43,7 @@ struct Profile {
   std::vector<WorkerPlan> workers;
   std::vector<clients::ClientSettings> clients;
   std::vector<std::string> services;
+  Fleet fleet;
 
   // Workload.
   Duration think{};    // between the sessions of one client

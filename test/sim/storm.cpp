@@ -11,12 +11,19 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 std::vector<Party*> Cast::everybody() const {
-  std::vector<Party*> all{broker.get()};
+  std::vector<Party*> all;
+  for (auto& broker : brokers) all.push_back(broker.get());
   for (auto& worker : workers) all.push_back(worker.get());
   for (auto& client : clients) all.push_back(client.get());
   all.push_back(eve.get());
   if (supervisor) all.push_back(supervisor.get());
+  for (auto& uplink : uplinks) all.push_back(uplink.get());
   return all;
+}
+
+BrokerParty& Cast::broker_of(const WorkerParty& worker) const {
+  return **std::find_if(brokers.begin(), brokers.end(),
+                        [&](const auto& broker) { return &broker->stage() == &worker.stage(); });
 }
 
 bool Cast::supervised(const Party& party) const {
@@ -27,6 +34,7 @@ void Storm::begin() {
   network();
   processes();
   actors();
+  if (profile_.fleet.tiers()) tiers();
   if (profile_.of(Trouble::coarse_timer) <= 0) return;
   for (Party* party : cast_.everybody())
     if (world_.hit(Trouble::coarse_timer)) world_.coarse(*party, milliseconds(chance_.hit(0.5) ? 10 : 100));
@@ -64,9 +72,13 @@ void Storm::dies(Party& party, int code) {
   });
 }
 
+BrokerParty& Storm::some_broker() {
+  return cast_.brokers.size() == 1 ? cast_.broker() : *cast_.brokers[chance_.below(cast_.brokers.size())];
+}
+
 Party& Storm::somebody() {
   const auto any = chance_.below(4);
-  if (any == 0) return *cast_.broker;
+  if (any == 0) return some_broker();
   if (any == 1) return some_client();
   return some_worker();
 }
@@ -90,8 +102,8 @@ void Storm::network() {
 }
 
 void Storm::part(bool both) {
-  Party& broker = *cast_.broker;
-  Party& worker = some_worker();
+  WorkerParty& worker = some_worker();
+  Party& broker = cast_.broker_of(worker);
   Party& client = some_client();
   const auto time = chance_.around(2 * profile_.outage);
   switch (chance_.below(7)) {
@@ -128,14 +140,15 @@ void Storm::blackout() {
   const Duration lease = profile_.broker.lease;
   const auto first = chance_.between(2 * lease, 4 * lease);
   const auto back = chance_.between(lease / 10, lease);
-  world_.part(*cast_.broker, nullptr, true, {}, first);
-  world_.part(*cast_.broker, nullptr, true, first + back, chance_.between(3 * lease / 2, 3 * lease));
+  Party& broker = some_broker();
+  world_.part(broker, nullptr, true, {}, first);
+  world_.part(broker, nullptr, true, first + back, chance_.between(3 * lease / 2, 3 * lease));
 }
 
 // What a worker says next arrives at the very end of its lease.
 void Storm::edge() {
   WorkerParty& worker = some_worker();
-  const auto end = history_.lease_end(worker.plan().settings.name);
+  const auto end = worker.stage().history.lease_end(worker.plan().settings.name);
   if (end == never || end < world_.now()) return;
   world_.hold(worker, {Door::broker, Codec::msgpack, 0, {}}, end + milliseconds(static_cast<int>(chance_.below(3)) - 1));
 }
@@ -147,13 +160,13 @@ void Storm::processes() {
   const auto freeze = [this](Party& party) {
     world_.pause(party, profile_.broker.lease + chance_.between(Duration(0), 2 * Duration(profile_.broker.lease)));
   };
-  every(Trouble::broker_crash, [this] { dies(*cast_.broker); });
-  every(Trouble::broker_cut, [this] { cast_.broker->cut(); });
+  every(Trouble::broker_crash, [this] { dies(some_broker()); });
+  every(Trouble::broker_cut, [this] { some_broker().cut(); });
   every(Trouble::broker_stop, [this] {
-    if (awake(*cast_.broker)) cast_.broker->stop();
+    if (auto& broker = some_broker(); awake(broker)) broker.stop();
   });
-  every(Trouble::broker_pause, [=, this] { pause(*cast_.broker); });
-  every(Trouble::broker_freeze, [=, this] { freeze(*cast_.broker); });
+  every(Trouble::broker_pause, [=, this] { pause(some_broker()); });
+  every(Trouble::broker_freeze, [=, this] { freeze(some_broker()); });
   if (cast_.supervisor) {
     every(Trouble::supervisor_crash, [this] { dies(*cast_.supervisor); });
     every(Trouble::supervisor_pause, [=, this] { pause(*cast_.supervisor); });
@@ -178,7 +191,8 @@ void Storm::processes() {
     if (!awake(party)) return;
     const auto time = chance_.around(2 * profile_.outage);
     world_.suspend(party, time);
-    if (&party == cast_.broker.get()) history_.broker_slept(time);
+    for (auto& broker : cast_.brokers)
+      if (broker.get() == &party) broker->slept(time);
     for (auto& worker : cast_.workers)
       if (worker.get() == &party) worker->slept(time);
   });
@@ -188,7 +202,7 @@ void Storm::processes() {
   every(Trouble::jump, [this] {
     Party& party = somebody();
     // A broker's clock cannot: it is one that only counts while the machine runs.
-    if (&party == cast_.broker.get() || !awake(party)) return;
+    if (party.role() == Role::broker || !awake(party)) return;
     world_.jump(party, chance_.around(seconds(3)));
     // Once its broker has told a worker the time.
     if (party.role() == Role::worker && profile_.of(Trouble::reuse) > 0)
@@ -241,12 +255,34 @@ void Storm::actors() {
 }
 
 void Storm::operate() {
-  if (!awake(*cast_.broker)) return;
+  BrokerParty& broker = some_broker();
+  if (!awake(broker)) return;
   if (chance_.hit(0.4)) {
-    cast_.broker->order(Configure{.service = chance_.pick(profile_.services),
-                                  .policy = static_cast<Policy>(chance_.below(static_cast<std::uint64_t>(Policy::count_)))});
+    broker.order(
+        Configure{.service = chance_.pick(profile_.services),
+                  .policy = static_cast<Policy>(chance_.below(static_cast<std::uint64_t>(Policy::count_)))});
   } else {
-    cast_.broker->order(Drain{.worker = some_worker().name(), .mode = static_cast<DrainMode>(chance_.below(4))});
+    broker.order(Drain{.worker = some_worker().name(), .mode = static_cast<DrainMode>(chance_.below(4))});
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------
+
+void Storm::tiers() {
+  const auto some_uplink = [this]() -> UplinkParty& { return *chance_.pick(cast_.uplinks); };
+  every(Trouble::uplink_crash, [=, this] { dies(some_uplink()); });
+  every(Trouble::uplink_pause,
+        [=, this] { world_.pause(some_uplink(), chance_.around(4 * profile_.outage)); });
+  every(Trouble::tier_cut, [this] { cut_tier(); });
+}
+
+void Storm::cut_tier() {
+  const bool above = chance_.hit(0.5);
+  const auto time = chance_.around(4 * profile_.outage);
+  for (std::size_t i = 0; i < cast_.brokers.size(); ++i) {
+    const bool leads = std::any_of(profile_.fleet.uplinks.begin(), profile_.fleet.uplinks.end(),
+                                   [&](const UplinkPlan& uplink) { return uplink.below == i; });
+    if (leads != above) world_.part(*cast_.brokers[i], nullptr, true, {}, time);
   }
 }
 

@@ -39,7 +39,7 @@ void SupervisorParty::start() {
   core_ = std::make_unique<supervisor::Supervisor>(options);
   lives_.clear();
   late_ = {};
-  world_.dial(*this, to_broker, clients_door);
+  world_.dial(*this, to_broker, stage_.clients_door);
   if (stage_.story.wanted()) stage_.story.tell(world_.now(), name(), "starts");
   step(Elapsed{});
 }
@@ -50,7 +50,7 @@ void SupervisorParty::crash() {
   world_.hang_up_all(*this);
   core_.reset();
   if (stage_.story.wanted()) stage_.story.tell(world_.now(), name(), "crashes");
-  if (cast_.broker->up()) cast_.broker->crash();
+  if (cast_.broker().up()) cast_.broker().crash();
   for (auto& worker : cast_.workers)
     if (worker->up()) worker->crash();
 }
@@ -88,7 +88,7 @@ void SupervisorParty::check() {
 }
 
 Party* SupervisorParty::party_of(const std::string& name) const {
-  if (name == cast_.broker->name()) return cast_.broker.get();
+  if (name == cast_.broker().name()) return &cast_.broker();
   for (auto& worker : cast_.workers)
     if (worker->name() == name) return worker.get();
   throw Violation(80, "the supervisor starts " + name + ", which nobody asked for");
@@ -124,7 +124,7 @@ void SupervisorParty::launched(const std::string& name, supervisor::Run run) {
   world_.later(*this, chance_.between(milliseconds(1), milliseconds(50)), [this, party, name, run] {
     if (lives_.at(name).run != run || !lives_.at(name).running || !party->up()) return;
     supervisor::Noticed noticed{.run = run, .ready = true, .alive = true};
-    if (party != cast_.broker.get()) {
+    if (party != &cast_.broker()) {
       noticed.worker = name;
       noticed.instance = name + "." + std::to_string(party->life());
     }
@@ -153,7 +153,8 @@ void SupervisorParty::act(const supervisor::Signal& a) {
   Party* party = party_of(*name);
   if (!party->up() || world_.paused(*party)) return;  // it waits until it goes on, and is killed before
   if (a.number == SIGABRT) return dies(*name, SIGABRT);
-  if (party == cast_.broker.get()) cast_.broker->stop();
+  if (party == &cast_.broker())
+    cast_.broker().stop();
   else dynamic_cast<WorkerParty&>(*party).stop(false);
 }
 
@@ -163,7 +164,7 @@ void SupervisorParty::act(const supervisor::KillTree& a) {
 
 void SupervisorParty::act(const supervisor::Reconnect&) {
   world_.hang_up(*this, to_broker);
-  world_.dial(*this, to_broker, clients_door);
+  world_.dial(*this, to_broker, stage_.clients_door);
 }
 
 void SupervisorParty::dies(const std::string& name, int signal) {

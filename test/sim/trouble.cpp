@@ -63,6 +63,9 @@ constexpr std::array<Kind, troubles> kinds{{
     {"reuse", 300, false, true},
     {"blackout", 30, false, true},
     {"echo", 240, true, true},
+    {"uplink-crash", 60, false, true},
+    {"uplink-pause", 90, false, true},
+    {"tier-cut", 40, false, true},
 }};
 
 const Kind& of(Trouble trouble) { return kinds[static_cast<std::size_t>(trouble)]; }

@@ -67,6 +67,10 @@ enum class Trouble : std::uint8_t {
   blackout,   // the broker is cut off from everybody for longer than leases, and soon after once more
   // The hostile network again.
   echo,       // a message of before comes once more, of each kind as often
+  // Tiers.
+  uplink_crash,  // what registers a broker above ends, and comes back
+  uplink_pause,
+  tier_cut,      // all brokers above, or all below, are cut off from everybody
   count_
 };
 inline constexpr auto troubles = static_cast<std::size_t>(Trouble::count_);

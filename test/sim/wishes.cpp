@@ -51,6 +51,11 @@ constexpr std::array<Meaning, 2> acceptances{{
     {"not (team == blue)", [](const Attributes& c) { return !is(c, "team", "blue"); }},
 }};
 
+// As a broker writes those that it was told, and as it is told them by whoever registers it above.
+constexpr std::array<Meaning, 1> written{{
+    {"not team == blue", [](const Attributes& c) { return !is(c, "team", "blue"); }},
+}};
+
 // What `better` compares, the weightiest first.
 struct Liking {
   std::string_view text;
@@ -111,6 +116,9 @@ bool holds(std::string_view condition, const Attributes& attributes) {
     if (one.text == condition) return one.holds(attributes);
   }
   for (const Meaning& one : acceptances) {
+    if (one.text == condition) return one.holds(attributes);
+  }
+  for (const Meaning& one : written) {
     if (one.text == condition) return one.holds(attributes);
   }
   MUST(false && "a condition of this simulation");

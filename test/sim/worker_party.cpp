@@ -41,7 +41,7 @@ void WorkerParty::start() {
   late_ = asleep_ = freeze_ = {};
   done_ = false;
   if (plan_.settings.direct == Direct::pointsman) world_.listen(endpoint_, *this, Door::direct);
-  world_.dial(*this, to_broker, workers_door);
+  world_.dial(*this, to_broker, stage_.workers_door);
   if (stage_.story.wanted()) stage_.story.tell(world_.now(), name(), "starts");
   if (plan_.resizes) resize_later();
   step(Elapsed{});
@@ -210,7 +210,7 @@ void WorkerParty::act(const workers::SessionOver& a) {
 
 void WorkerParty::act(const workers::Reconnect&) {
   world_.hang_up(*this, to_broker);
-  world_.dial(*this, to_broker, workers_door);
+  world_.dial(*this, to_broker, stage_.workers_door);
 }
 
 void WorkerParty::act(const workers::Done&) { done_ = true; }

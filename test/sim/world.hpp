@@ -28,7 +28,7 @@ using Incoming = std::variant<Received, Garbled, Gone>;
 
 class World;
 
-enum class Role : std::uint8_t { broker, worker, client, stranger };
+enum class Role : std::uint8_t { broker, worker, client, stranger, uplink };
 
 // A process: it lives, dies, comes back, and can be stopped for a while.
 class Party {
