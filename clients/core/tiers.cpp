@@ -65,6 +65,7 @@ void ClientCore::leave_silent(std::uint64_t handle, SessionState& session, std::
 void ClientCore::tend_passes(SessionState& session) {
   for (Pass& pass : session.passes) {
     if (pass.session == 0 || now_ < pass.renew_due) continue;
+    if (session.asked.term.count() > 0) pass.term = session.asked.term;
     pass.renew_due = now_ + pass.term / 3;
     brokers_.send(now_, pass.broker,
                   Renew{.session = pass.session, .client = settings_.name, .term_ms = session.asked.term}, false, *out_);
