@@ -63,6 +63,7 @@ void ClientParty::arrive(Incoming incoming) {
   if (const auto* received = std::get_if<Received>(&incoming);
       received && received->from.door == Door::broker) {
     heard_from_ = received->from.peer;
+    note_over(received->message);
     const auto* granted = std::get_if<Granted>(&received->message);
     if (granted && granted->direct == Direct::broker)
       if (Handle* handle = handle_of(granted->id))
@@ -209,6 +210,15 @@ ClientParty::Handle& ClientParty::handle(std::uint64_t number, const char* what)
   return found->second;
 }
 
+// A pass that is over above is none: it may be given back, should it be granted once more.
+void ClientParty::note_over(const Message& message) {
+  const auto* lost = std::get_if<Lost>(&message);
+  const auto* refused = std::get_if<Refused>(&message);
+  if (!lost && !(refused && refused->about == Renew::op)) return;
+  for (auto& [number, handle] : handles_)
+    handle.way.erase({heard_from_, lost ? lost->session : refused->session});
+}
+
 // The handle of a request: its id begins with our name and that number, and those that follow it have a suffix.
 ClientParty::Handle* ClientParty::handle_of(const std::string& id) {
   const auto found = handles_.find(std::strtoull(id.c_str() + name().size() + 1, nullptr, 10));
@@ -287,7 +297,8 @@ void ClientParty::act(const clients::NotAcquired& a) {
   const bool proof = state.proof;
   const auto service = state.service;
   over_.push_back(a.handle);
-  if (a.refused.code == Code::loop) throw Violation(93, name() + " is sent in a circle: " + a.refused.reason);
+  if (a.refused.code == Code::loop && !stage_.profile.fleet.circle)
+    throw Violation(93, name() + " is sent in a circle: " + a.refused.reason);
   if (proof) throw Violation(66, name() + " cannot acquire " + service + " in calm: " + std::string(word(a.refused.code)) +
                              ", " + a.refused.reason);
 }

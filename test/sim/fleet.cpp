@@ -79,6 +79,8 @@ void draw_fleet(Profile& p) {
     if (chance.hit(0.3)) at = {chance.pick(below)};
     fleet.client_at.push_back(std::move(at));
   }
+  fleet.circle = chance.hit(0.15);
+  if (fleet.circle) fleet.uplinks.push_back(draw_uplink(chance, p, above.front(), {below.front()}));
 }
 
 }  // namespace pointsman::sim

@@ -29,6 +29,7 @@ struct Fleet {
   std::vector<std::size_t> worker_at;               // of each worker
   std::vector<std::vector<std::size_t>> client_at;  // of each client, in the order in which it asks them
   std::vector<UplinkPlan> uplinks;
+  bool circle = false;  // by mistake the first one above is below one of its own, too: clients find out
 
   bool tiers() const { return !uplinks.empty(); }
 

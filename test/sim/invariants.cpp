@@ -104,7 +104,7 @@ constexpr std::array table{
     Invariant{90, true, "a broker above counts of each kind of workers below all their slots, and under their names alone"},
     Invariant{91, false, "a client reaches each broker below once, and leaves only such"},
     Invariant{92, false, "without trouble no pass ends because nobody renewed it"},
-    Invariant{93, false, "no client is sent in a circle, for there is none"},
+    Invariant{93, false, "no client is sent in a circle unless there is one"},
     Invariant{94, false, "no client gives a pass back while it has a session by it"},
     Invariant{95, false, "a client asks a broker below only for what a pass led there"},
     // Figures and form.

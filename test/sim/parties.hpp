@@ -223,6 +223,7 @@ class ClientParty final : public Party {
   void over(std::uint64_t number);
   void check();
   Handle* handle_of(const std::string& id);
+  void note_over(const Message& message);
   void check_way(const Send& action);
 
   Stage& stage_;  // of the first one
