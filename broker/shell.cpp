@@ -16,6 +16,7 @@
 #include "broker/beacons.hpp"
 #include "broker/bounds.hpp"
 #include "broker/core/broker.hpp"
+#include "broker/database/follower.hpp"
 #include "broker/keyring.hpp"
 #include "broker/newcomers.hpp"
 #include "broker/selftest.hpp"
@@ -40,6 +41,7 @@ class Shell {
   explicit Shell(const ShellOptions& options) : options_(options), core_(core_options(options)) {
     ::signal(SIGPIPE, SIG_IGN);
     if (!options.key.empty()) lock(options);
+    if (!options.database.empty()) follow(options);
     TransportLimits links = links_of(options);
     links.backlog = Newcomers::backlog();
     clients_ = transport_.listen(Door::clients, options.clients, links, options.insecure,
@@ -81,6 +83,7 @@ class Shell {
       for (int i = 0; more && i < drain_turns; ++i) more = transport_.turn(Instant{}, take);
       if (look_at_ <= now()) look(false);
       if (weigh_at_ <= now()) weigh();
+      if (database_ && database_->has_news()) learn();
       if (newcomers_->due() <= now()) look_for_room();
       if (beacons_ && beacons_->due() <= now()) beacons_->tick();
       if (core_.deadline() <= now()) step(Elapsed{});
@@ -107,6 +110,22 @@ class Shell {
     transport_.allow(keyring_->keys());
     transport_.on_turned([this](const Turned& who) { turned(who); });
     look_at_ = now() + look_every;
+  }
+
+  // What is known counts before anybody comes.
+  void follow(const ShellOptions& options) {
+    database_.emplace(options.database, options.core.known_max, [this] { transport_.wake(); });
+    learn();
+  }
+
+  void learn() {
+    Follower::News news = database_->take();
+    database_troubles_ = news.troubles;
+    database_away_ = news.away ? 1 : 0;
+    database_unreadable_ = news.unreadable;
+    for (const std::string& text : news.said) say(text);
+    step(Learned{std::move(news.records)});
+    count();
   }
 
   void announce() {
@@ -150,7 +169,12 @@ class Shell {
 
   // Tells the core what happened outside, for `status`.
   void count() {
-    Outside seen{.entries = entries(), .unread = transport_.dropped(), .audit_lost = audit_.lost()};
+    Outside seen{.unread = transport_.dropped(),
+                 .audit_lost = audit_.lost(),
+                 .database_troubles = database_troubles_,
+                 .database_away = database_away_,
+                 .database_unreadable = database_unreadable_};
+    if (!workers_.empty()) seen.entries = entries();
     if (beacons_) seen.questions_ignored = beacons_->ignored();
     for (std::size_t i = 0; i < tested_.size(); ++i) seen.entries[i] -= tested_[i];
     if (seen == outside_) return;
@@ -269,6 +293,8 @@ class Shell {
   Instant weigh_at_{};
   std::optional<Newcomers> newcomers_;
   std::optional<Beacons> beacons_;  // nothing: nobody is answered
+  std::uint64_t database_troubles_ = 0, database_away_ = 0, database_unreadable_ = 0;
+  std::optional<Follower> database_;  // wakes the transport
 
   SharedKeyPair own_;  // null: nothing is encrypted
   std::optional<Keyring> keyring_;

@@ -19,6 +19,7 @@ struct ShellOptions {
   std::string allowed;    // file of the allowed keys, read anew when it changes or SIGHUP comes; goes with `key`
   std::string group;  // answers whoever looks for brokers of this group on the local networks; empty: nobody
   std::string realm;  // file of the key that seals these answers; empty: none does
+  std::string database;  // of what is known of workers, clients and keys: a path, or sqlite:PATH; empty: none
   std::string audit;  // file for one JSON line a record; empty: none
   std::uint64_t audit_bytes = 16 * 1024 * 1024;  // of that file; then it is renamed to FILE.1 and begun anew
   // Bounds of the links; see broker/bounds.hpp.

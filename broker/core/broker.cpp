@@ -59,6 +59,7 @@ void Broker::step(Instant now, const Event& event, Actions& out) {
         if constexpr (std::is_same_v<E, Gone>) gone(e);
         if constexpr (std::is_same_v<E, Shutdown>) shut_down();
         if constexpr (std::is_same_v<E, Allowed>) exchange(e);
+        if constexpr (std::is_same_v<E, Learned>) learn(e);
         if constexpr (std::is_same_v<E, Memory>) weighed(e);
         if constexpr (std::is_same_v<E, Outside>) outside_ = e;
       },
@@ -372,11 +373,15 @@ void Broker::check() const {
     reserved += !session.open;
   });
   MUST(reserved == lapses_.size());
+  std::uint64_t in_lines = 0, held = 0;  // by clients
   clients_.each([&](const Client& client) {
     MUST(find_client(*client.owner, client.name) == &client);
     MUST(client.uses > 0 && client.holder == holder_of(client.name));
     uses -= client.uses;
+    in_lines += client.waiting;
+    held += client.sessions;
   });
+  MUST(in_lines == waiting_ && held == sessions_.size());
   MUST(uses == 0);
   MUST(watchers_.size() <= options_.watchers_max);
   check_principals();

@@ -19,12 +19,14 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "broker/core/audit.hpp"
 #include "broker/core/counters.hpp"
+#include "broker/core/known.hpp"
 #include "broker/core/late_releases.hpp"
 #include "broker/core/options.hpp"
 #include "broker/core/principals.hpp"
@@ -44,6 +46,12 @@ struct Allowed {
   std::shared_ptr<const AllowedKeys> keys;  // never none
 };
 
+// What a database says of workers, clients and keys that it did not say before; of those whose record is gone, one that
+// says nothing. From the first of these events on, nobody can say his tenant himself.
+struct Learned {
+  std::vector<Known> records;
+};
+
 // How much memory the process has, in bytes. Above `most` new requests and workers are refused, until it is a tenth
 // below. `bound` is what the configuration allows at most, for `status`.
 struct Memory {
@@ -54,16 +62,20 @@ struct Memory {
 
 // What has happened so far that no message tells of, for `status`: who asked to be let in and what became of it, messages
 // that nobody read since their keys had been taken away, records that could not be written down, and questions of those who look
-// for brokers that were not answered: not sealed as they should be, damaged, or too many.
+// for brokers that were not answered: not sealed as they should be, damaged, or too many; and of the database how often
+// it could not be read so far, whether that is so now, and how many of its records cannot be.
 struct Outside {
   EntryCounts entries{};
   std::uint64_t unread = 0;
   std::uint64_t audit_lost = 0;
   std::uint64_t questions_ignored = 0;
+  std::uint64_t database_troubles = 0;
+  std::uint64_t database_away = 0;  // 1: it is
+  std::uint64_t database_unreadable = 0;
   friend bool operator==(const Outside&, const Outside&) = default;
 };
 
-using Event = std::variant<Elapsed, Received, Garbled, Gone, Shutdown, Allowed, Memory, Outside>;
+using Event = std::variant<Elapsed, Received, Garbled, Gone, Shutdown, Allowed, Learned, Memory, Outside>;
 using Action = std::variant<Send, Audit>;
 using Actions = std::vector<Action>;
 
@@ -156,6 +168,34 @@ class Broker {
   void audit(Audit record);
   void audit_refusal(const Refused& refused);
 
+  // learning.cpp: what a database knows, and what that changes
+  struct Touched {
+    std::vector<std::uint64_t> workers;  // leases
+    std::vector<Principal*> owners;
+    std::unordered_set<const Client*> clients;  // by name
+    bool everybody = false;
+  };
+  void learn(const Learned& event);
+  bool keep(const Known& record);
+  void tell_of(const Known& record);
+  void touch(const Known& record, Touched& touched);
+  const Known* known_of(About about, std::string_view name) const;
+  const Known* known_of_worker(const Principal& owner, std::string_view worker) const {
+    return keys_ ? owner.known : known_of(About::worker, worker);
+  }
+  const Known* known_of_client(const Principal& owner, std::string_view client) const {
+    return keys_ ? owner.known : known_of(About::client, client);
+  }
+  std::optional<Attributes> counting_of(const Request& message, const Known* known) const {
+    return informed_ ? counting(message.attributes, known) : std::nullopt;
+  }
+  std::uint64_t held_by(const Known& known, const Principal& owner, std::string_view client) const;
+  std::uint64_t waiting_of(const Known& known, const Principal& owner, std::string_view client) const;
+  void reconsider(Worker& worker);
+  Demand* reconsider(Asked& asked);
+  void reconsider_waiting(const Touched& touched);
+  void restrict(const Touched& touched);
+
   // workers.cpp: registrations, leases, figures
   void on(const Address& from, const Register& message);
   void on(const Address& from, const Heartbeat& message);
@@ -169,6 +209,7 @@ class Broker {
   void set_lease(Worker& worker, Milliseconds wish);
   std::optional<Fault> crowded(const Register& message, const Profile& profile) const;
   void add_seats(Worker& worker, const Register& message);
+  void join_class(Seat& seat);
   static void count_slots(Seat& seat, std::uint64_t before, std::uint64_t now);
   static Instant due_of(const Worker& worker);
   void retime(Worker& worker);
@@ -205,8 +246,8 @@ class Broker {
   void maybe_erase(Service& service);
   Asked* find_request(const Principal& owner, std::string_view client, std::string_view id) const;
   Asked& remember(Client& client, std::string_view id, const Service& service);
-  Asked& remember(const Address& from, const Request& message, const Service& service);
-  std::optional<Fault> fault_of(const Request& message) const;
+  Asked& remember(const Address& from, const Request& message, std::uint64_t priority, const Service& service);
+  std::optional<Fault> fault_of(const Request& message, const Known* known) const;
 
   // waiting.cpp: the lines, and whose turn it is
   void enqueue(Asked& asked);
@@ -315,6 +356,8 @@ class Broker {
   std::unordered_map<PublicKey, std::unique_ptr<Principal>> principals_;
   std::map<std::uint64_t, Principal*> principals_by_number_;
   std::uint64_t principals_seen_ = 0;
+  bool informed_ = false;  // there is a database
+  std::array<std::map<std::string, Known, std::less<>>, static_cast<std::size_t>(About::count_)> known_;  // by name
   // Of the message in hand.
   Principal* principal_ = nullptr;
   const PublicKey* asker_ = nullptr;

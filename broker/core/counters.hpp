@@ -20,6 +20,7 @@ enum class Count : std::uint8_t {
   granted,
   healed_sessions,
   keys_revoked,
+  known_left_out,
   late_opens,
   leases_expired,
   leaves,
@@ -48,7 +49,7 @@ template <>
 struct pointsman::Words<pointsman::broker::Count> {
   static constexpr std::array<std::string_view, static_cast<std::size_t>(pointsman::broker::Count::count_)> list{
       "adopted_sessions",  "audit_left_out",  "cancelled",     "connections_gone",    "foreign_leases",
-      "garbled",           "granted",         "healed_sessions", "keys_revoked",      "late_opens",
+      "garbled",           "granted",         "healed_sessions", "keys_revoked",      "known_left_out",    "late_opens",
       "leases_expired",    "leaves",          "messages",      "overloads",           "protections",
       "registrations",     "report_gaps",     "reports",       "requests",            "requests_repeated",
       "reservations_lapsed", "sessions_failed", "stalls_forgiven", "syncs",           "unknown_keys",

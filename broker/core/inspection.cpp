@@ -398,6 +398,13 @@ void Broker::on(const Address& from, const Status&) {
   add("remembered", ended_.size());
   add("watchers", watchers_.size());
   add("events", events_);
+  if (informed_) {
+    std::uint64_t records = 0;
+    for (const auto& of : known_) records += of.size();
+    add("known", records);
+  }
+  if (outside_.database_away > 0) add("database_away", outside_.database_away);
+  if (outside_.database_unreadable > 0) add("database_unreadable", outside_.database_unreadable);
   if (keys_) add("keys", keys_->list().size());
   if (memory_.bound > 0) add("memory_bound", memory_.bound);
   if (memory_.most > 0) add("memory_max", memory_.most);
@@ -412,6 +419,7 @@ void Broker::on(const Address& from, const Status&) {
   add_nonzero(outside_.entries, Entry::malformed, "turned_away_");
   if (outside_.unread > 0) counted.push_back({"unread", outside_.unread});
   if (outside_.audit_lost > 0) counted.push_back({"audit_lost", outside_.audit_lost});
+  if (outside_.database_troubles > 0) counted.push_back({"database_troubles", outside_.database_troubles});
   if (outside_.questions_ignored > 0) counted.push_back({"questions_ignored", outside_.questions_ignored});
   add_nonzero(closed_, Ending{}, "closed_");
   add_nonzero(refused_, Code{}, "refused_");

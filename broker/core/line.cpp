@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 
 #include "broker/core/records.hpp"
 #include "protocol/must.hpp"
@@ -70,11 +71,23 @@ void Row::erase(Asked& asked) {
 }
 
 // Closes the gaps, and makes room for half as many more.
-void Row::pack() {
+void Row::pack() { fill(places_); }
+
+void Row::sort() {
+  std::vector<Asked*> all;
+  all.reserve(size_);
+  std::copy_if(places_.begin(), places_.end(), std::back_inserter(all), [](const Asked* asked) { return asked != nullptr; });
+  const auto earlier = [](const Asked* a, const Asked* b) { return a->arrival < b->arrival; };
+  if (std::is_sorted(all.begin(), all.end(), earlier)) return;
+  std::sort(all.begin(), all.end(), earlier);
+  fill(all);
+}
+
+void Row::fill(const std::vector<Asked*>& all) {
   std::vector<Asked*> packed;
   packed.reserve((size_ + size_ / 2) / block * block + 2 * block);
   counts_.assign(packed.capacity() / block + 2, 0);
-  for (Asked* asked : places_) {
+  for (Asked* asked : all) {
     if (!asked) continue;
     asked->line_place = static_cast<std::uint32_t>(packed.size());
     packed.push_back(asked);
@@ -108,6 +121,10 @@ void Line::append(Asked& asked) {
 void Line::erase(Asked& asked) {
   rows_[asked.priority].erase(asked);
   --size_;
+}
+
+void Line::sort() {
+  for (Row& row : rows_) row.sort();
 }
 
 Line::Turn Line::turn_of(const Asked& asked) const {

@@ -31,10 +31,12 @@ class Row {
   std::size_t order_of(const Asked& asked) const;
   void append(Asked& asked);
   void erase(Asked& asked);
+  void sort();
   void check() const;
 
  private:
   void pack();
+  void fill(const std::vector<Asked*>& all);
   void count(std::size_t block, std::uint32_t more);
 
   std::vector<Asked*> places_;         // none: a gap
@@ -54,6 +56,7 @@ class Line {
   bool empty() const { return size_ == 0; }
   void append(Asked& asked);  // the newest of all
   void erase(Asked& asked);
+  void sort();  // after requests were appended that are not the newest: looks at all
   std::size_t order_of(const Asked& asked) const;  // 0: the first
   std::size_t before(const Turn& turn) const;      // how many
   Turn turn_of(const Asked& asked) const;

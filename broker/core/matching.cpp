@@ -35,10 +35,11 @@ std::string of_workers(std::uint64_t count, std::uint64_t all) {
 
 }  // namespace
 
-std::variant<std::shared_ptr<const Profile>, Fault> Profile::of(const Register& message) {
+std::variant<std::shared_ptr<const Profile>, Fault> Profile::of(const Attributes& attributes,
+                                                                const std::string& accepts) {
   auto profile = std::make_shared<Profile>();
-  if (auto fault = read("accepts", message.accepts, profile->accepts)) return *std::move(fault);
-  profile->attributes = message.attributes;
+  if (auto fault = read("accepts", accepts, profile->accepts)) return *std::move(fault);
+  profile->attributes = attributes;
   profile->text = shown(profile->attributes);
   if (profile->accepts) profile->text.append("\n").append(profile->accepts->text());
   return std::shared_ptr<const Profile>(std::move(profile));
@@ -196,8 +197,10 @@ std::string Demands::key_of(const Matching& service, std::string_view when, std:
   return key.append(when).append(prefer).append(attributes);
 }
 
-std::variant<Demand*, Fault> Demands::of(Matching& service, const Request& message) {
-  const std::string attributes = shown(message.attributes);
+std::variant<Demand*, Fault> Demands::of(Matching& service, const Request& message,
+                                         const std::optional<Attributes>& counting) {
+  std::string attributes = shown(message.attributes);
+  if (counting) attributes.append("\n").append(shown(*counting));
   std::string spelling = key_of(service, message.when, message.prefer, attributes);
   if (const auto found = by_spelling_.find(spelling); found != by_spelling_.end()) {
     Demand& demand = *found->second;
@@ -226,7 +229,8 @@ std::variant<Demand*, Fault> Demands::of(Matching& service, const Request& messa
       }
       drop(*unused_.first());
     }
-    made->attributes = message.attributes;
+    made->attributes = counting ? *counting : message.attributes;
+    if (counting) made->said = message.attributes;
     service.adopt(*made);
     unused_.append(*made);
     known = by_name_.emplace(made->name, std::move(made)).first;

@@ -31,13 +31,13 @@ namespace pointsman::broker {
 class Matching;
 struct Service;
 
-// What a worker says of itself that decides who gets it.
+// What is known of a worker that decides who gets it.
 struct Profile {
   std::string text;  // of both, canonical
   Attributes attributes;
   std::optional<Condition> accepts;  // on the client's attributes
 
-  static std::variant<std::shared_ptr<const Profile>, Fault> of(const Register& message);
+  static std::variant<std::shared_ptr<const Profile>, Fault> of(const Attributes& attributes, const std::string& accepts);
 };
 
 // The workers with one profile that offer a service.
@@ -56,7 +56,8 @@ struct Demand {
   std::string name;  // canonical
   std::optional<Condition> when;
   std::optional<Preference> prefer;
-  Attributes attributes;    // of the client
+  Attributes attributes;    // of the client, that count
+  std::optional<Attributes> said;  // that it says, where these are others
   ClassSet matching;        // classes that meet it, and that accept the client
   std::size_t matches = 0;  // how many
   struct Liked {
@@ -137,7 +138,9 @@ class Demands {
   explicit Demands(std::size_t most) : most_(most) {}
 
   // What the request wants of the workers of a service; made if need be. A Fault says what is wrong with what it says.
-  std::variant<Demand*, Fault> of(Matching& service, const Request& message);
+  // `counting`: its attributes, where others count than it says.
+  std::variant<Demand*, Fault> of(Matching& service, const Request& message,
+                                  const std::optional<Attributes>& counting = std::nullopt);
 
   void starts_waiting(Demand& demand);
   void stops_waiting(Demand& demand);

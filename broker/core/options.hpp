@@ -62,6 +62,7 @@ struct Options {
       1024;  // of workers of one service that differ in attributes or in whom they accept
   std::uint64_t demands_max =
       1000;  // that differ in condition, preference or client's attributes, over all services
+  std::uint64_t known_max = 100'000;  // records of the database; further ones do not count
   std::uint64_t watchers_max = 64;
   std::uint64_t watchers_per_key = 8;  // of those, for a key that is not an admin's
   std::uint64_t page_bytes = 192 * 1024;  // about, of one answer to `list`: further rows are on the next page

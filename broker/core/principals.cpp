@@ -73,6 +73,7 @@ Principal* Broker::identify(const PublicKey& key) {
   owned->key = key;
   owned->number = ++principals_seen_;
   owned->may = may;
+  if (informed_) owned->known = known_of(About::key, to_z85(key));
   principals_by_number_.emplace(owned->number, owned.get());
   return principals_.emplace(key, std::move(owned)).first->second.get();
 }
@@ -161,11 +162,15 @@ void Broker::record_changes(const AllowedKeys& before) {
 void Broker::enforce(Principal& who) {
   const Allowance* may = who.may;
   const std::string why = may ? "the rights of its key were changed" : "its key is not allowed any more";
+  const Known* known = who.known;
   for (Worker* worker = who.workers.first(); worker;) {
     Worker* after = who.workers.after(*worker);
     const bool fine = may && (may->roles.has(Role::worker) || may->roles.has(Role::peer)) &&
                       std::all_of(worker->seats.begin(), worker->seats.end(),
-                                  [&](const Seat& seat) { return may_offer(*may, seat.service->name); });
+                                  [&](const Seat& seat) {
+                                    const std::string& service = seat.service->name;
+                                    return may_offer(*may, service) && (!known || fits(known->offers, service));
+                                  });
     if (!fine) {
       send(*worker, Drain{.worker = worker->name, .mode = DrainMode::forget});
       strike_off(*worker, Happening::left, why);
@@ -173,7 +178,7 @@ void Broker::enforce(Principal& who) {
     worker = after;
   }
   const auto asks = [&](const std::string& service) {
-    return may && may->roles.has(Role::client) && may_ask(*may, service);
+    return may && may->roles.has(Role::client) && may_ask(*may, service) && (!known || fits(known->asks, service));
   };
   for (Asked* asked = who.waiting.first(); asked;) {
     Asked* after = who.waiting.after(*asked);

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "broker/core/audit.hpp"
+#include "broker/core/known.hpp"
 #include "broker/core/links.hpp"
 #include "broker/core/records.hpp"
 #include "protocol/allowed.hpp"
@@ -17,6 +18,7 @@ struct Principal {
   PublicKey key{};
   std::uint64_t number = 0;  // in order of coming; 0: everybody, where no keys are configured
   const Allowance* may = nullptr;  // within the broker's keys; none: no keys are configured, or barred
+  const Known* known = nullptr;    // within what the broker knows of keys; may be none
   bool barred = false;       // its key is not allowed any more; what it still has is on its way out
   Meter meter;               // of its messages
   Chain<Worker, &Worker::of_owner> workers;

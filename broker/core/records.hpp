@@ -64,6 +64,8 @@ struct Client {
   Text name;
   std::uint64_t holder = 0;  // the fingerprint, in tickets
   std::uint64_t uses = 0;    // requests and sessions
+  std::uint32_t waiting = 0;   // of these: requests in a line
+  std::uint32_t sessions = 0;  // of these
 };
 
 // One client on one worker, from grant to close.
@@ -112,6 +114,7 @@ struct Worker {
   std::uint32_t used = 0;  // sessions reserved and open
   std::string endpoint;
   std::shared_ptr<const Profile> profile;
+  std::unique_ptr<const Attributes> said;  // what it says of itself, where other attributes count; none: the profile's
   Direct direct = Direct::pointsman;
   Text key;
   std::array<char, limits::key_bytes> ticket_key{};
@@ -196,7 +199,8 @@ struct Asked {
   bool linked = false;        // its client was connected to its worker, which was level with the best
   Code ending = Code::ended;  // how it ended
   Policy policy = Policy::weighted_round_robin;  // by which its worker was chosen
-  std::uint8_t priority = 0;
+  std::uint8_t priority = 0;  // that counts
+  std::uint8_t wished = 0;    // priority that it says
   Short term{0};  // that it wants, then that its session was granted for
   SharedText service_name;
   Instant arrived;

@@ -73,12 +73,13 @@ Asked& Broker::remember(Client& client, std::string_view id, const Service& serv
   return asked;
 }
 
-Asked& Broker::remember(const Address& from, const Request& message, const Service& service) {
+Asked& Broker::remember(const Address& from, const Request& message, std::uint64_t priority, const Service& service) {
   Asked& asked = remember(need_client(*principal_, message.client), message.id, service);
   asked.from = Origin(from);
   asked.updates = message.updates;
   asked.absent = message.absent;
-  asked.priority = static_cast<std::uint8_t>(message.priority);
+  asked.priority = static_cast<std::uint8_t>(priority);
+  asked.wished = static_cast<std::uint8_t>(message.priority);
   asked.term = in_short(message.term_ms.count() == 0 ? options_.session_term : Duration(message.term_ms));
   if (!message.exclude.empty()) aside(asked).exclude = message.exclude;
   asked.conditional = !message.when.empty();
@@ -132,7 +133,8 @@ void Broker::on(const Address& from, const Request& message) {
   if (shutting_down_) {
     return no(Code::shutting_down, "the broker is stopping", "ask again, with the same id, when it is back");
   }
-  if (const auto fault = fault_of(message)) {
+  const Known* known = informed_ ? known_of_client(*principal_, message.client) : nullptr;
+  if (const auto fault = fault_of(message, known)) {
     return no(fault->code, fault->reason, "use another key, or have its rights changed",
               fault->code == Code::not_allowed ? Milliseconds(0) : Milliseconds(1000));
   }
@@ -146,11 +148,13 @@ void Broker::on(const Address& from, const Request& message) {
     return no(Code::limit_reached, "sessions_max is " + std::to_string(options_.sessions_max),
               "raise the limit in the broker's configuration", Milliseconds(1000));
   }
-  const bool plain = is_plain(message);
+  const std::uint64_t priority = counting(message.priority, known);
+  const std::optional<Attributes> counts = counting_of(message, known);
+  const bool plain = is_plain(message) && !counts;
   if (!service && !plain) service = need_service(message.service);
   Demand* demand = service ? &service->matching.plain() : nullptr;
   if (service && !plain) {
-    auto found = demands_.of(service->matching, message);
+    auto found = demands_.of(service->matching, message, counts);
     if (const auto* fault = std::get_if<Fault>(&found)) {
       const bool full = fault->code == Code::limit_reached;
       return no(fault->code, fault->reason,
@@ -167,7 +171,7 @@ void Broker::on(const Address& from, const Request& message) {
   if (service && (!behind_ || service->waiting == 0)) {
     const std::size_t free = free_for(*service, *demand);
     if (Seat* seat = choose(*service, *demand, message.exclude, message.linked)) {
-      Asked& asked = remember(from, message, *service);
+      Asked& asked = remember(from, message, priority, *service);
       asked.linked = std::find(linked_.begin(), linked_.end(), seat) != linked_.end();
       return grant(asked, *seat, free);
     }
@@ -181,6 +185,10 @@ void Broker::on(const Address& from, const Request& message) {
   if (const Allowance* may = principal_->may; may && may->waiting > 0 && principal_->waiting.size() >= may->waiting) {
     return no(Code::over_quota, "this key may have " + std::to_string(may->waiting) + " requests waiting",
               "wait for an answer first, or have its quota raised", Milliseconds(1000));
+  }
+  if (known && known->waiting > 0 && waiting_of(*known, *principal_, message.client) >= known->waiting) {
+    return no(Code::over_quota, "this client may have " + std::to_string(known->waiting) + " requests waiting",
+              "wait for an answer first, or have its quota raised: pointsman db set", Milliseconds(1000));
   }
   const ServiceSettings& settings = service ? service->settings : options_.service;
   const std::uint64_t ahead = service ? service->waiting : 0;
@@ -199,7 +207,7 @@ void Broker::on(const Address& from, const Request& message) {
   // Even three standard deviations of luck would not be enough (a wait for k departures of c slots has the
   // standard deviation sqrt(k)/c session times).
   const std::uint64_t slots = slots_for(*service, *demand);
-  if (service->sessions_done >= hopeless_samples && slots > 0 && message.priority == 0) {
+  if (service->sessions_done >= hopeless_samples && slots > 0 && priority == 0) {
     const std::uint64_t before = rivals(*service, *demand);
     const double one = service->mean_session / static_cast<double>(slots);
     const double k = static_cast<double>(before + 1);
@@ -211,14 +219,21 @@ void Broker::on(const Address& from, const Request& message) {
                 "wait longer, or start more workers", retry_hint(*service));
     }
   }
-  Asked& asked = remember(from, message, *service);
+  Asked& asked = remember(from, message, priority, *service);
   asked.demand = demand;
   asked.until = now_ + message.wait_ms;
   enqueue(asked);
 }
 
 // Why this key may not ask for that. What waits counts as a session, so that no quota is exceeded when its turn comes.
-std::optional<Fault> Broker::fault_of(const Request& message) const {
+std::optional<Fault> Broker::fault_of(const Request& message, const Known* known) const {
+  if (known && !fits(known->asks, message.service)) {
+    return Fault{Code::not_allowed, "the database does not let this client ask for \"" + message.service + "\""};
+  }
+  if (known && known->sessions > 0 && held_by(*known, *principal_, message.client) >= known->sessions) {
+    return Fault{Code::over_quota, "this client may have " + std::to_string(known->sessions) +
+                                       " sessions, those that it waits for included"};
+  }
   const Allowance* may = principal_->may;
   if (!may) return std::nullopt;
   if (!may_ask(*may, message.service)) {

@@ -19,6 +19,7 @@ Session& Broker::add_session(std::uint64_t id, Seat& seat, Client& client) {
   sessions_.insert(mixed(id), session);
   session.client = &client;
   ++client.uses;
+  ++client.sessions;
   session.granted = now_;
   session.term = in_short(options_.session_term);
   all_sessions_.append(session);
@@ -115,6 +116,7 @@ void Broker::drop(Session& session) {
   if (session.asked) end(*session.asked, Code::ended);
   all_sessions_.erase(session);
   session.client->owner->sessions.erase(session);
+  --session.client->sessions;
   let_go(*session.client);
   sessions_.erase(mixed(session.id), session);
   session_pool_.free(session);

@@ -32,6 +32,7 @@ void Broker::enqueue(Asked& asked) {
   deadlines_.insert(asked, deadline_of(asked));
   join_peer(asked);
   asked.client->owner->waiting.append(asked);
+  ++asked.client->waiting;
   ++waiting_;
   emit(Happening::queued,
        {.service = service.name, .client = asked.client->name, .id = asked.id, .asker = asked.client->owner});
@@ -56,6 +57,7 @@ void Broker::unqueue(Asked& asked) {
   deadlines_.erase(asked);
   leave_peer(asked);
   asked.client->owner->waiting.erase(asked);
+  --asked.client->waiting;
   stop_telling(asked);
   --waiting_;
 }

@@ -76,6 +76,12 @@ std::optional<Fault> Broker::fault_of(const Register& message) const {
     }
   }
   if (shutting_down_) return Fault{Code::shutting_down, "the broker is stopping"};
+  if (const Known* known = known_of_worker(*principal_, message.worker)) {
+    for (const Offer& offer : message.services) {
+      if (fits(known->offers, offer.service)) continue;
+      return Fault{Code::not_allowed, "the database does not let this worker offer \"" + offer.service + "\""};
+    }
+  }
   const auto holder = workers_by_name_.find(message.worker);
   if (const Allowance* may = principal_->may) {
     for (const Offer& offer : message.services) {
@@ -128,8 +134,10 @@ std::optional<Fault> Broker::crowded(const Register& message, const Profile& pro
 void Broker::on(const Address& from, const Register& message) {
   auto fault = fault_of(message);
   std::shared_ptr<const Profile> profile = plain_profile_;
-  if (!fault && (!message.attributes.empty() || !message.accepts.empty())) {
-    auto read = Profile::of(message);
+  std::optional<Attributes> counts;
+  if (!fault && informed_) counts = counting(message.attributes, known_of_worker(*principal_, message.worker));
+  if (!fault && (counts || !message.attributes.empty() || !message.accepts.empty())) {
+    auto read = Profile::of(counts ? *counts : message.attributes, message.accepts);
     if (auto* wrong = std::get_if<Fault>(&read))
       fault = std::move(*wrong);
     else
@@ -172,6 +180,7 @@ void Broker::on(const Address& from, const Register& message) {
   worker.slots = static_cast<std::uint32_t>(message.slots);
   worker.endpoint = message.endpoint;
   worker.profile = std::move(profile);
+  if (counts) worker.said = std::make_unique<const Attributes>(message.attributes);
   worker.direct = message.direct;
   worker.key = Text(message.key);
   const Bytes key = ticket_key(options_.master, worker.lease);
@@ -260,12 +269,16 @@ void Broker::add_seats(Worker& worker, const Register& message) {
         offer.slots == 0 ? worker.slots : std::min(static_cast<std::uint32_t>(offer.slots), worker.slots);
     seat.room = seat.slots;
     seat.index = static_cast<std::uint32_t>(service->seats.size());
-    seat.of = &service->matching.join(worker.profile);
-    worker.profile = seat.of->profile;  // one for all that say the same
-    seat.class_index = static_cast<std::uint32_t>(seat.of->index);
+    join_class(seat);
     service->seats.push_back(&seat);
     if (service->settings.slow_start > Duration{0}) ramp(seat);
   }
+}
+
+void Broker::join_class(Seat& seat) {
+  seat.of = &seat.service->matching.join(seat.worker->profile);
+  seat.worker->profile = seat.of->profile;  // one for all of whom the same is known
+  seat.class_index = static_cast<std::uint32_t>(seat.of->index);
 }
 
 // Slow start: a newcomer's slots grow one by one over the service's slow_start (as HAProxy ramps maxconn).

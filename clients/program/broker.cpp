@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "broker/bounds.hpp"
+#include "broker/database/store.hpp"
 #include "broker/shell.hpp"
 #include "clients/program/commands.hpp"
 #include "clients/program/json_text.hpp"
@@ -67,7 +68,11 @@ int broker_command(const BrokerCommand& command, const Context& context) {
     std::fprintf(stderr, "pointsman broker: warning: %s is not encrypted, and whoever reaches it may do everything\n",
                  endpoint.c_str());
   }
-  return broker::run_broker(options);
+  try {
+    return broker::run_broker(options);
+  } catch (const broker::DatabaseError& error) {
+    return complain(usage(error.what()), context.json);
+  }
 }
 
 }  // namespace pointsman::program

@@ -136,6 +136,25 @@ int keys_allow_command(const KeysCommand& command, const Context& context);
 int keys_revoke_command(const KeysCommand& command, const Context& context);
 int keys_list_command(const KeysCommand& command, const Context& context);
 
+// Each uses what it needs. The database is the setting broker.database.
+struct DbCommand {
+  std::string about;  // worker, client or key
+  std::string name;   // of a key: Z85, a file that has it, or its name in the file of allowed keys
+  std::vector<std::string> attributes;                         // NAME=VALUE to set, NAME to unset
+  std::vector<std::pair<std::string, std::string>> fields;  // by the names of their columns
+  std::string file;
+  bool replace = false;
+};
+int db_list_command(const DbCommand& command, const Context& context);
+int db_show_command(const DbCommand& command, const Context& context);
+int db_set_command(const DbCommand& command, const Context& context);
+int db_unset_command(const DbCommand& command, const Context& context);
+int db_remove_command(const DbCommand& command, const Context& context);
+int db_import_command(const DbCommand& command, const Context& context);
+int db_export_command(const DbCommand& command, const Context& context);
+int db_backup_command(const DbCommand& command, const Context& context);
+int db_check_command(const DbCommand& command, const Context& context);
+
 int status_command(const Context& context);
 
 struct DiscoverCommand {

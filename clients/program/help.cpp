@@ -29,6 +29,9 @@ constexpr std::string_view exit_codes = R"(Exit codes of pointsman
 had to be killed at the end, 125 if another one has its folder or what starts its processes was lost. `pointsman roll` ends with
 1 if a new process did not become ready; the old ones go on then. `pointsman ps` and `roll` end with 3 if there is no supervisor.
 
+`pointsman db` ends with 1 if `check` found something wrong, 2 if the database is another program's or of another version, 4 if there is
+no such record, 125 if the database cannot be read or written (damaged, full, in use); nothing was changed then.
+
 `pointsman load` ends with 1 if requests, answers or sessions were lost or doubled, as its checks say; stopped by a signal it prints
 what it has so far.
 
@@ -70,6 +73,7 @@ constexpr std::string_view configuration = R"(Configuration file of pointsman (T
   allowed = "/etc/pointsman/allowed.keys"  # who may come; made by `pointsman keys allow`
   group = "lab"                     # found by `--broker auto:lab`; left out: not to be found
   realm = "/etc/pointsman/realm.key" # found by those only who have this, too
+  database = "/var/lib/pointsman/known.db" # what is known of workers, clients and keys; `pointsman db --help`
   lease = "10s"                     # and every other setting of `pointsman broker --help`, with _ for -
 
   [[service]]

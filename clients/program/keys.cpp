@@ -3,13 +3,10 @@
 //
 // Needs no broker. Secrets are neither printed nor taken from the command line.
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cctype>
-#include <cerrno>
 #include <fstream>
 #include <sstream>
 
@@ -18,6 +15,7 @@
 #include "clients/program/output.hpp"
 #include "clients/program/table.hpp"
 #include "protocol/allowed.hpp"
+#include "protocol/folder_lock.hpp"
 #include "protocol/keyfile.hpp"
 #include "protocol/system.hpp"
 
@@ -30,26 +28,6 @@ Problem mistake_in(const std::string& path, const AllowedFault& fault) {
   return usage("file of allowed keys " + path + ", line " + std::to_string(fault.line) + ": " + fault.problem,
                fault.remedy);
 }
-
-// One editor at a time, from reading to replacing: the folder is locked, for the file itself changes.
-class Lock {
- public:
-  explicit Lock(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-    descriptor_ = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
-    }
-  }
-  ~Lock() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
-
- private:
-  int descriptor_ = -1;
-};
 
 // The text of the file; empty if there is none.
 Or<std::string> text_of(const std::string& path, bool may_be_new) {
@@ -184,7 +162,7 @@ int keys_show_command(const KeysCommand& command, const Context& context) {
 int keys_allow_command(const KeysCommand& command, const Context& context) {
   const std::string& path = context.settings.broker.allowed;
   const PublicKey key = public_key_of(command.key);
-  const Lock lock(path);
+  const FolderLock lock(path);
   const auto text = text_of(path, true);
   if (const auto* problem = std::get_if<Problem>(&text)) return complain(*problem, context.json);
   auto read = parse_allowed(line_of(command, key));
@@ -196,7 +174,7 @@ int keys_allow_command(const KeysCommand& command, const Context& context) {
 
 int keys_revoke_command(const KeysCommand& command, const Context& context) {
   const std::string& path = context.settings.broker.allowed;
-  const Lock lock(path);
+  const FolderLock lock(path);
   const auto text = text_of(path, false);
   if (const auto* problem = std::get_if<Problem>(&text)) return complain(*problem, context.json);
   const auto keys = keys_in(path, std::get<std::string>(text));

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <deque>
@@ -106,6 +107,7 @@ class CommandLine {
     define_control();
     define_supervision();
     define_keys();
+    define_db();
     define_load();
     define_config();
     define_help();
@@ -588,6 +590,97 @@ class CommandLine {
         ->type_name("N");
   }
 
+  void define_db() {
+    auto& db = *app_.add_subcommand("db", "Show and edit what a broker knows of workers, clients and keys");
+    db.require_subcommand(0, 1);
+    db.footer(
+        "Examples:\n"
+        "  pointsman db set --database known.db worker zip-1 --attribute rack=b --attribute mem=64G\n"
+        "  pointsman db set --database known.db client ann --tenant lab --priority-max 3 --waiting 5\n"
+        "  pointsman broker --database known.db\n"
+        "  pointsman call zip --when 'rack == b' @a.txt\n"
+        "A running broker hears of a change within a moment. Where keys are configured, records of keys count, else those of\n"
+        "names. Exit codes: 1: `check` found what is wrong; 2: a mistake, or the database is another program's or version's;\n"
+        "4: there is no such record; 125: the database cannot be read or written, and nothing was changed.");
+    auto& list = db_command(db, "list", "List all records",
+                            "  pointsman db list --database known.db\n"
+                            "  pointsman db list worker --json",
+                            db_list_command);
+    list.add_option("ABOUT", db_.about, "Only of these: worker, client or key")->check(about());
+    auto& show = db_command(db, "show", "Show one record", "  pointsman db show --database known.db worker zip-1 --json", db_show_command);
+    whom(show);
+    auto& set = db_command(db, "set", "Put something down; what is not named stays as it is",
+                           "  pointsman db set --database known.db worker zip-1 --attribute 'region={eu, us}' --offers zip\n"
+                           "  pointsman db set key alice.key.pub --tenant lab --priority 2 --sessions 10 --asks zip,img.*",
+                           db_set_command);
+    whom(set);
+    set.add_option("--attribute", db_.attributes, "For conditions; goes before what a party says of itself; may be repeated")
+        ->type_name("NAME=VALUE")
+        ->take_all();
+    auto& unset = db_command(db, "unset", "Forget some of a record",
+                             "  pointsman db unset --database known.db worker zip-1 --attribute region --offers", db_unset_command);
+    whom(unset);
+    unset.add_option("--attribute", db_.attributes, "Its name; may be repeated")->type_name("NAME")->take_all();
+    for (const auto& [field, help] : std::array<std::pair<const char*, const char*>, 7>{
+             {{"tenant", "Whose it is: the attribute `tenant`, that nobody can say of itself"},
+              {"priority", "Of requests that say none"},
+              {"priority_max", "Higher ones are cut to it"},
+              {"sessions", "Of a client, at a time; 0: any number"},
+              {"waiting", "Requests of a client that wait, at a time; 0: any number"},
+              {"asks", "Services that a client may ask for: names, or beginnings with a *"},
+              {"offers", "Services that a worker may offer"}}}) {
+      std::string option = "--" + std::string(field);
+      std::replace(option.begin(), option.end(), '_', '-');
+      const auto give = [this, name = std::string(field)](const std::string& text) { db_.fields.emplace_back(name, text); };
+      set.add_option_function<std::string>(option, give, help)->type_name("VALUE");
+      unset.add_flag_callback(option, [give] { give(""); }, help);
+    }
+    auto& remove = db_command(db, "remove", "Remove a record", "  pointsman db remove --database known.db worker zip-1", db_remove_command);
+    whom(remove);
+    auto& exported = db_command(db, "export", "Print all records, a line each",
+                                "  pointsman db export --database known.db known.txt\n"
+                                "  pointsman db export --database known.db | grep ^worker",
+                                db_export_command);
+    exported.add_option("FILE", db_.file, "Where; nothing is overwritten");
+    auto& import = db_command(db, "import", "Read records as `export` writes them: all, or none if one is wrong",
+                              "  pointsman db import --database known.db known.txt\n"
+                              "  echo 'client ann tenant=lab waiting=5 : team=a' | pointsman db import --database known.db -",
+                              db_import_command);
+    import.add_option("FILE", db_.file, "- for stdin")->required();
+    import.add_flag("--replace", db_.replace, "Remove all others");
+    auto& backup = db_command(db, "backup", "Copy the database as it is at this moment; brokers and editors go on",
+                              "  pointsman db backup --database known.db known-2027-01-31.db", db_backup_command);
+    backup.add_option("FILE", db_.file, "Where; nothing is overwritten")->required();
+    db_command(db, "check", "Say what is wrong with the database",
+               "  pointsman db check --database known.db\n"
+               "  pointsman db check --json",
+               db_check_command);
+    db.allow_extras();  // as below
+  }
+
+  CLI::App& db_command(CLI::App& db, const std::string& name, const std::string& description, const std::string& examples,
+                       int (*action)(const DbCommand&, const Context&)) {
+    auto& sub = command(db, name, description, examples, [this, action](const Context& context) { return action(db_, context); });
+    const auto give = [this](const std::string& setting, const std::string& flag) {
+      return [this, setting, flag](const std::string& text) { invocation_.flags.push_back({setting, flag, text}); };
+    };
+    sub.add_option_function<std::string>("--database", give("broker.database", "--database"),
+                                         "A path, or sqlite:PATH; else `database` in [broker] of the configuration file")
+        ->type_name("PLACE");
+    sub.add_option_function<std::string>("--allowed", give("broker.allowed", "--allowed"),
+                                         "File of allowed keys, for the names of keys; else `allowed` in [broker]")
+        ->type_name("FILE");
+    return sub;
+  }
+
+  static CLI::Validator about() { return CLI::IsMember(std::vector<std::string>{"worker", "client", "key"}); }
+
+  void whom(CLI::App& sub) {
+    sub.add_option("ABOUT", db_.about, "worker, client or key")->required()->check(about())->type_name("ABOUT");
+    sub.add_option("NAME", db_.name, "Its name; of a key: the key, a file that has it, or its name in the file of allowed keys")
+        ->required();
+  }
+
   void define_load() {
     auto& load = command("load", "Put load on a broker and its workers, measure it, and check that nothing was lost",
                          "  pointsman load                                   # hand-offs, by a broker and workers of its own\n"
@@ -833,6 +926,7 @@ class CommandLine {
   RollCommand roll_;
   ServiceCommand service_;
   KeysCommand keys_;
+  DbCommand db_;
   load::LoadCommand load_;
   load::CompareCommand compare_;
   std::string topic_;

@@ -42,6 +42,7 @@ broker::Options options_of(Input& input) {
   options.watchers_max = watchers_max;
   options.classes_max = 4;
   options.demands_max = 5;
+  options.known_max = 4;
   if ((kind & 1) != 0) options.lease_forever = false;
   options.service.policy = static_cast<Policy>(kind % Words<Policy>::list.size());
   options.service.queue_max = waiting_max / 2;
@@ -72,7 +73,8 @@ class BrokerGame {
     if (what < 0xe8) return clock_.pass(input_, broker_.deadline()), step(Elapsed{});
     if (what < 0xf0) return hear(address(input_.bit() ? Door::workers : Door::clients), invent_any(input_, known_));
     if (what < 0xf6) return step(garbled());
-    if (what < 0xfb) return gone();
+    if (what < 0xf9) return gone();
+    if (what < 0xfb) return step(broker::Learned{records()});
     if (what < 0xfe) return step(broker::Allowed{allowed()});
     if (what < 0xff) {
       if (input_.bit()) return step(broker::Outside{.unread = input_.byte()});
@@ -136,6 +138,28 @@ class BrokerGame {
     PublicKey key;
     key.bytes.fill(0xff);
     return key;
+  }
+
+  // What a database says of those who come here; often that it knows nothing.
+  std::vector<broker::Known> records() {
+    std::vector<broker::Known> all(input_.below(4));
+    for (broker::Known& one : all) {
+      one.about = static_cast<broker::About>(input_.below(Words<broker::About>::list.size()));
+      PublicKey key;
+      key.bytes[0] = static_cast<std::uint8_t>(1 + input_.below(8));
+      one.name = one.about == broker::About::key      ? to_z85(key)
+                 : one.about == broker::About::worker ? invent_text(input_, "worker", 1, limits::name)
+                                                      : invent_text(input_, "client", 0, limits::name);
+      const std::uint8_t how = input_.byte();
+      if ((how & 1) != 0) one.tenant = "t";
+      if ((how & 2) != 0) static_cast<void>(one.attributes.add("gpu", std::string("h200")));
+      if ((how & 4) != 0) static_cast<void>(one.attributes.add("mem", static_cast<double>(how)));
+      if ((how & 8) != 0) one.priority = 3;
+      if ((how & 16) != 0) one.priority_max = 5;
+      if ((how & 32) != 0) one.asks = one.offers = {"s1"};
+      if ((how & 64) != 0) one.sessions = one.waiting = 1 + input_.below(3);
+    }
+    return all;
   }
 
   Garbled garbled() {

@@ -5,6 +5,7 @@
 //
 //   broker allows alice client asks=zip; bob worker     its table of keys, from then on; in the form of the file
 //   ann by alice > request id=r1 service=zip            ann's connection has proved to hold alice's key
+//   broker learns worker w1 tenant=lab : gpu=a; client ann   what its database says, as its lines; a name alone: nothing any more
 //   broker memory resident=200 most=100                 how much memory the process has
 //       audit refused key=alice …                       what it puts on record, with audit=yes
 
@@ -100,13 +101,14 @@ class BrokerStage final : public Stage {
   std::vector<std::string> control(Instant now, const Told& told) {
     if (told.verb == "shutdown") return run(now, broker::Shutdown{});
     if (told.verb == "allows") return run(now, broker::Allowed{allowed(told.rest)});
+    if (told.verb == "learns") return run(now, broker::Learned{records(told.rest)});
     if (told.verb == "memory") {
       Fields memory(told.rest);
       const broker::Memory event{memory.number("resident"), memory.number("most"), memory.number("bound")};
       memory.done();
       return run(now, event);
     }
-    if (told.verb != "restart") throw ScenarioError("a broker can 'shutdown', 'restart', 'allows' and 'memory'");
+    if (told.verb != "restart") throw ScenarioError("a broker can 'shutdown', 'restart', 'allows', 'learns' and 'memory'");
     Fields fields(told.rest);
     options_.epoch = fields.number("epoch", options_.epoch + 1000);
     fields.done();
@@ -129,6 +131,25 @@ class BrokerStage final : public Stage {
     if (const auto* fault = std::get_if<AllowedFault>(&read)) throw ScenarioError(fault->problem);
     keys_ = std::make_shared<const AllowedKeys>(std::get<AllowedKeys>(read).at(moment_of("2026-01-01")));
     return keys_;
+  }
+
+  // `worker w1 : gpu=a; key alice tenant=lab`: lines of a database, with names for keys.
+  std::vector<broker::Known> records(std::string_view text) {
+    std::vector<broker::Known> all;
+    while (!text.empty()) {
+      const auto end = std::min(text.find(';'), text.size());
+      std::string line(text.substr(0, end));
+      line.erase(0, line.find_first_not_of(' '));
+      if (line.starts_with("key ")) {
+        const std::string name = line.substr(4, line.find(' ', 4) - 4);
+        line.replace(4, name.size(), to_z85(key_named(name)));
+      }
+      auto read = broker::parse_known(line);
+      if (const auto* fault = std::get_if<broker::KnownFault>(&read)) throw ScenarioError(fault->problem);
+      all.push_back(std::get<broker::Known>(std::move(read)));
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return all;
   }
 
   template <class M>

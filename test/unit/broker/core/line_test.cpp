@@ -66,6 +66,32 @@ TEST_CASE("a line is in order whoever comes and leaves") {
   }
 }
 
+TEST_CASE("a line that requests of another were put into is in order once it is sorted") {
+  const Duration aging{0};
+  Line from(aging), to(aging);
+  std::vector<std::unique_ptr<Asked>> waiting;
+  for (std::uint64_t i = 1; i <= 500; ++i) {
+    auto asked = std::make_unique<Asked>();
+    asked->priority = static_cast<std::uint8_t>(i % 3);
+    asked->arrived = Instant(10s) + i * 100us;
+    asked->arrival = i;
+    (i % 2 == 0 ? from : to).append(*asked);
+    waiting.push_back(std::move(asked));
+  }
+  for (const auto& asked : waiting) {
+    if (asked->arrival % 2 != 0) continue;
+    from.erase(*asked);
+    asked->priority = 1;
+    to.append(*asked);
+  }
+  to.sort();
+  to.check();
+  CHECK(from.empty());
+  CHECK(to.size() == 500);
+  Line::Walk walk = to.walk();
+  for (const auto& asked : waiting) CHECK(walk.next() == asked.get());
+}
+
 }  // namespace
 
 }  // namespace pointsman::broker

@@ -73,7 +73,7 @@ TEST_CASE("classes and demands meet as a comparison of each worker with each req
         case 1: {
           Register worker{.attributes = attributes_of(pick(attributes))};
           if (chance.below(3) == 0) worker.accepts = pick(conditions);
-          auto profile = Profile::of(worker);
+          auto profile = Profile::of(worker.attributes, worker.accepts);
           REQUIRE(std::holds_alternative<std::shared_ptr<const Profile>>(profile));
           workers.emplace_back(worker,
                                &service.join(std::get<std::shared_ptr<const Profile>>(std::move(profile))));
@@ -190,7 +190,7 @@ TEST_CASE("why no worker matches names the clause that fails for all, or how man
   Demands demands(10);
   const auto join = [&](const std::string& text, const std::string& accepts = "") {
     service.join(std::get<std::shared_ptr<const Profile>>(
-        Profile::of({.attributes = attributes_of(text), .accepts = accepts})));
+        Profile::of(attributes_of(text), accepts)));
   };
   const auto why = [&](const std::string& when, const std::string& client = "") {
     const Request request{.when = when, .attributes = attributes_of(client)};

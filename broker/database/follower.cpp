@@ -1,0 +1,133 @@
+// Looks, reads, compares. All records are read where one has changed: no table of changes has to be kept, or to be right.
+#include "broker/database/follower.hpp"
+
+#include <signal.h>
+
+#include <chrono>
+#include <optional>
+#include <variant>
+
+namespace pointsman::broker {
+
+namespace {
+
+constexpr std::chrono::milliseconds look_every{100};
+constexpr std::chrono::milliseconds try_every{1000};  // while it is away
+
+}  // namespace
+
+Follower::Follower(std::string place, std::uint64_t most, std::function<void()> wake)
+    : place_(std::move(place)), most_(most), wake_(std::move(wake)) {
+  try {
+    open_store(place_, Purpose::edit);  // is there from now on
+  } catch (const DatabaseError& error) {
+    if (error.kind() == DatabaseError::Kind::foreign) throw;
+    failed(error);
+  }
+  look();
+  thread_ = std::thread([this] { follow(); });
+}
+
+Follower::~Follower() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  stop_asked_.notify_all();
+  thread_.join();
+}
+
+Follower::News Follower::take() {
+  const std::lock_guard lock(mutex_);
+  news_there_ = false;
+  News news = std::exchange(news_, {.away = news_.away, .troubles = news_.troubles, .unreadable = news_.unreadable});
+  for (auto& [whom, known] : changed_) news.records.push_back(std::move(known));
+  changed_.clear();
+  return news;
+}
+
+void Follower::follow() {
+  sigset_t all;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);  // signals are the broker's
+  for (std::unique_lock lock(mutex_);;) {
+    const auto pause = store_ ? look_every : try_every;
+    if (stop_asked_.wait_for(lock, pause, [this] { return stop_; })) return;
+    lock.unlock();
+    look();
+    const bool news = has_news();
+    if (news) wake_();
+    lock.lock();
+  }
+}
+
+// A file that was replaced, or a server that was started anew, is opened again at once.
+void Follower::look() {
+  for (;;) {
+    const bool opened_before = store_ != nullptr;
+    try {
+      if (!store_) {
+        store_ = open_store(place_, Purpose::look);
+        seen_ = 0;
+      }
+      const std::uint64_t changes = store_->changes();
+      if (changes == seen_) return;
+      read();
+      seen_ = changes;  // what came in between is read once more
+      return;
+    } catch (const DatabaseError& error) {
+      store_.reset();
+      if (!opened_before) return failed(error);
+    }
+  }
+}
+
+void Follower::read() {
+  std::map<Names, Known> there;
+  std::uint64_t unreadable = 0;
+  std::string first;
+  store_->each([&](const Columns& row) {
+    auto read = known_of(row);
+    if (there.size() >= most_ || std::holds_alternative<KnownFault>(read)) {
+      if (++unreadable > 1) return;
+      first = there.size() >= most_ ? "known_max is " + std::to_string(most_)
+                                    : std::get<KnownFault>(read).problem;
+      return;
+    }
+    auto& known = std::get<Known>(read);
+    Names whom{known.about, known.name};
+    there.emplace(std::move(whom), std::move(known));
+  });
+
+  std::map<Names, Known> changed;
+  for (const auto& [whom, known] : records_) {
+    if (!there.contains(whom)) changed.emplace(whom, Known{.about = whom.first, .name = whom.second});
+  }
+  for (const auto& [whom, known] : there) {
+    const auto before = records_.find(whom);
+    if (before == records_.end() || before->second != known) changed.emplace(whom, known);
+  }
+  records_ = std::move(there);
+
+  const std::lock_guard lock(mutex_);
+  for (auto& [whom, known] : changed) changed_.insert_or_assign(whom, std::move(known));
+  if (news_.away) news_.said.push_back(shown_place(place_) + " is read again");
+  if (unreadable > 0 && unreadable != news_.unreadable) {
+    news_.said.push_back(shown_place(place_) + " has " + std::to_string(unreadable) + " records that do not count: " + first);
+  }
+  news_.away = false;
+  news_.unreadable = unreadable;
+  news_there_ = true;
+}
+
+// Told once, until it is read again.
+void Follower::failed(const DatabaseError& error) {
+  const std::lock_guard lock(mutex_);
+  if (news_.away) return;
+  news_.away = true;
+  ++news_.troubles;
+  news_.said.push_back(std::string(error.what()) + " (what is known of it stays in force)");
+  news_there_ = true;
+}
+
+}  // namespace pointsman::broker

@@ -1,0 +1,74 @@
+// Follower: reads a database on a thread of its own, and says what has changed in it.
+//
+// A broker never waits for a database: it goes on with what it knows. The thread looks every tenth of a second whether
+// there was a change, reads all records if so, and keeps those that are others than before until they are taken. While
+// the database cannot be read, it tries again and again. Safe for one thread beside its own.
+
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "broker/core/known.hpp"
+#include "broker/database/store.hpp"
+
+namespace pointsman::broker {
+
+class Follower {
+ public:
+  // What is new since it was asked last.
+  struct News {
+    std::vector<Known> records;  // of those that are gone, one that says nothing
+    std::vector<std::string> said;  // for the log
+    bool away = false;              // it cannot be read now
+    std::uint64_t troubles = 0;     // how often that began
+    std::uint64_t unreadable = 0;   // records that are none, or too many
+  };
+
+  // Makes the database if it is not there, and reads it once: what it says counts from the beginning. One that is away
+  // or damaged is read later; of another version it is a DatabaseError. `most`: records at most. `wake` is called
+  // from the thread when there are news.
+  Follower(std::string place, std::uint64_t most, std::function<void()> wake);
+  ~Follower();
+  Follower(const Follower&) = delete;
+  Follower& operator=(const Follower&) = delete;
+
+  bool has_news() const { return news_there_.load(std::memory_order_acquire); }
+  News take();
+
+ private:
+  using Names = std::pair<About, std::string>;
+
+  void follow();
+  void look();
+  void read();
+  void failed(const DatabaseError& error);
+
+  const std::string place_;
+  const std::uint64_t most_;
+  const std::function<void()> wake_;
+
+  // Of the thread.
+  std::unique_ptr<Store> store_;
+  std::uint64_t seen_ = 0;           // changes()
+  std::map<Names, Known> records_;  // as they were told
+
+  std::mutex mutex_;
+  std::condition_variable stop_asked_;
+  bool stop_ = false;
+  std::map<Names, Known> changed_;  // and not taken: no more than there are records, and were
+  News news_;
+  std::atomic<bool> news_there_ = false;
+  std::thread thread_;
+};
+
+}  // namespace pointsman::broker
