@@ -18,7 +18,6 @@ namespace {
 
 constexpr Duration look_every = std::chrono::seconds(2);  // at the interfaces
 constexpr Milliseconds lease = std::chrono::seconds(10);  // how long an answer holds
-constexpr std::string_view too_many = "there are too many of them";
 constexpr double answers_at_once = limits::answers_at_once;
 
 std::string host_name() {
@@ -99,11 +98,7 @@ void Beacons::hear(const Datagram& datagram) {
   const auto* question = std::get_if<Question>(&beacon);
   if (question == nullptr || (!question->group.empty() && question->group != options_.group))
     return;  // other people's talk
-  // A condition is looked at as often as may be answered, for it takes a while.
-  const bool asks_more = !question->when.empty();
-  if (!asks_more && !question->service.empty() && !offers_(question->service, {})) return;
-  if (asks_more && !may_answer()) return ignore(datagram, too_many);
-  if (asks_more && !offers_(question->service, question->when)) return;
+  if (!question->service.empty() && !offers_(question->service, {})) return;
   std::vector<NetAddress> ours;
   std::copy_if(addresses_.begin(), addresses_.end(), std::back_inserter(ours),
                [&](const NetAddress& address) { return address.index == datagram.index; });
@@ -116,7 +111,9 @@ void Beacons::hear(const Datagram& datagram) {
                       .epoch = options_.epoch,
                       .lease_ms = lease};
   if (answer.clients.empty() && answer.workers.empty()) return;
-  if (!asks_more && !may_answer()) return ignore(datagram, too_many);
+  if (!may_answer()) return ignore(datagram, "there are too many of them");
+  // Last, for a condition takes a while: it is looked at no more often than may be answered.
+  if (!question->when.empty() && !offers_(question->service, question->when)) return;
   listener_.answer(datagram, encode_answer(answer, options_.realm));
 }
 

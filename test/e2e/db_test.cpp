@@ -6,15 +6,14 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <list>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
+#include "test/e2e/text.hpp"
 
 using namespace pointsman;
 using namespace std::chrono_literals;
@@ -28,15 +27,7 @@ Words operator+(Words first, const Words& more) {
   return first;
 }
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 bool is_json(const std::string& text) { return run({"/usr/bin/python3", "-m", "json.tool"}, {.input = text}).code == 0; }
-
-std::string text_of(const std::string& path) {
-  std::stringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
 
 // A folder with a database, and a broker that follows it, if started.
 class House {

@@ -10,6 +10,7 @@
 
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
+#include "test/e2e/text.hpp"
 
 using namespace pointsman;
 using namespace std::chrono_literals;
@@ -17,8 +18,6 @@ using namespace std::chrono_literals;
 namespace {
 
 using Arguments = std::vector<std::string>;
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 // A group that no other test has.
 std::string group_of_test() {

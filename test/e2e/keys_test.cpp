@@ -5,12 +5,11 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include <fstream>
 #include <list>
-#include <sstream>
 
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
+#include "test/e2e/text.hpp"
 
 using namespace pointsman;
 using namespace std::chrono_literals;
@@ -19,16 +18,8 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 bool is_json(const std::string& text) {
   return run({"/usr/bin/python3", "-m", "json.tool"}, {.input = text}).code == 0;
-}
-
-std::string text_of(const std::string& path) {
-  std::stringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
 }
 
 std::string value_of(const std::string& line, const std::string& name) {

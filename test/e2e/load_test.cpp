@@ -5,11 +5,10 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
+#include "test/e2e/text.hpp"
 
 using namespace pointsman;
 using namespace std::chrono_literals;
@@ -17,8 +16,6 @@ using namespace std::chrono_literals;
 namespace {
 
 using Arguments = std::vector<std::string>;
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 // pointsman load …, short unless the test says otherwise.
 Result load(Arguments options) {
@@ -38,12 +35,6 @@ void check_good(const Result& result) {
   CHECK(has(result.out, "checked     nothing is answered twice: 0 doubled"));
   CHECK_FALSE(has(result.out, "answered    0 a second"));
   CHECK(result.err.empty());
-}
-
-std::string text_of(const std::string& path) {
-  std::stringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
+#include "test/e2e/text.hpp"
 #include "test/e2e/stranger.hpp"
 
 using namespace pointsman;
@@ -18,8 +19,6 @@ using namespace std::chrono_literals;
 namespace {
 
 using Arguments = std::vector<std::string>;
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 // A parser of somebody else's; an empty text is no JSON.
 bool is_json(const std::string& text) {

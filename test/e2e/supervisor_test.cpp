@@ -15,6 +15,7 @@
 #include "protocol/codec.hpp"
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
+#include "test/e2e/text.hpp"
 
 using namespace pointsman;
 using namespace std::chrono_literals;
@@ -22,8 +23,6 @@ using namespace std::chrono_literals;
 namespace {
 
 namespace fs = std::filesystem;
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 // A supervisor of this test alone; every process below it has the folder in its environment.
 class Up {

@@ -4,16 +4,15 @@
 #include <signal.h>
 
 #include <chrono>
-#include <fstream>
 #include <list>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "clients/client.hpp"
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
+#include "test/e2e/text.hpp"
 
 using namespace pointsman;
 using namespace std::chrono_literals;
@@ -25,14 +24,6 @@ using Arguments = std::vector<std::string>;
 Arguments operator+(Arguments first, const Arguments& more) {
   first.insert(first.end(), more.begin(), more.end());
   return first;
-}
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-std::string text_of(const std::string& path) {
-  std::stringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
 }
 
 // A broker at two sockets of a folder, and the workers that it has.

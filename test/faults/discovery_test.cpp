@@ -7,6 +7,7 @@
 
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
+#include "test/e2e/text.hpp"
 #include "test/faults/nets.hpp"
 
 using namespace pointsman;
@@ -16,8 +17,6 @@ using namespace std::chrono_literals;
 namespace {
 
 using Arguments = std::vector<std::string>;
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 // Programs in the networks of their parties.
 struct Town {
