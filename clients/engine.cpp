@@ -389,7 +389,8 @@ void Engine::act(const Disconnect& action) {
 
 // There may be others by now, too.
 void Engine::act(const Reconnect& action) {
-  hang_up(action.broker);
+  const auto line = lines_.find(action.broker);
+  if (line == lines_.end() || !transport_.still_connecting(line->second.peer)) hang_up(action.broker);
   if (action.broker < limits::brokers) search_->lost(roster_.at(action.broker));
 }
 

@@ -2,6 +2,7 @@
 
 #include "protocol/outbox.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -48,6 +49,20 @@ std::vector<std::uint64_t> Outboxes::flush(Instant now) {
     entry = outcome == Outcome::full ? std::next(entry) : queues_.erase(entry);
   }
   return gone;
+}
+
+Instant Outboxes::expire(Instant now) {
+  Instant next = never;
+  for (auto entry = queues_.begin(); entry != queues_.end();) {
+    Queue& queue = entry->second;
+    while (!queue.parcels.empty() && now - queue.parcels.front().since >= bounds_.age) {
+      queue.bytes -= queue.parcels.front().bytes;
+      queue.parcels.pop_front();
+    }
+    if (!queue.parcels.empty() && bounds_.age != Duration::max()) next = std::min(next, queue.parcels.front().since + bounds_.age);
+    entry = queue.parcels.empty() ? queues_.erase(entry) : std::next(entry);
+  }
+  return next;
 }
 
 Outcome Outboxes::drain(Instant now, std::uint64_t peer, Queue& queue) {

@@ -39,6 +39,12 @@ class Outboxes {
   // Transmits what can leave; returns the peers that are gone. Where many wait it does nothing if it did so just now.
   std::vector<std::uint64_t> flush(Instant now);
 
+  // Drops what has waited too long; returns when to do so again, or `never`.
+  Instant expire(Instant now);
+
+  // Drops what waits for a peer.
+  void drop(std::uint64_t peer) { queues_.erase(peer); }
+
   bool empty() const { return queues_.empty(); }
   std::size_t peers() const { return queues_.size(); }  // that something waits for
   bool holds(std::uint64_t peer) const { return queues_.contains(peer); }

@@ -42,6 +42,9 @@ constexpr int batch = 16;               // messages a socket and turn
 constexpr int sockets_max = 32 * 1024;  // of all transports of a process
 constexpr int zap_enforce_domain = 93;  // ZMQ_ZAP_ENFORCE_DOMAIN: known to libzmq 4.3, not to its header
 constexpr int enforced = 1;
+constexpr std::size_t flush_few = 16;    // lines with something in their outboxes: where there are more they are not
+constexpr Duration flush_least = std::chrono::milliseconds(1);  // looked at more often than this
+constexpr int connect_timeout_ms = 5000;  // until a host that does not answer is tried again
 constexpr int farewell_ms = 100;        // for what was sent to leave when a socket is closed
 constexpr Duration broker_age = std::chrono::seconds(2);  // of what waits for a broker
 constexpr std::size_t copied_bytes = 4096;                // payload frames up to this are copied, not lent
@@ -219,6 +222,7 @@ class Line {
       socket_.set(zmq::sockopt::backlog, 4096);
     } else {
       socket_.set(zmq::sockopt::immediate, true);  // nothing is kept for a broker that is not there
+      socket_.set(zmq::sockopt::connect_timeout, connect_timeout_ms);
       socket_.set(zmq::sockopt::reconnect_ivl, static_cast<int>(50 + random_number() % 200));
       socket_.set(zmq::sockopt::reconnect_ivl_max, 2000);
     }
@@ -263,6 +267,8 @@ class Line {
   const EntryCounts& broken() const { return broken_; }
   // Whether a connection that stood was lost since it was asked last.
   bool lost() { return std::exchange(lost_, false); }
+  // Whether libzmq is still about to make this connection, as far as its monitor says.
+  bool connecting() const { return !listener_ && monitor_ && !up_ && !failed_; }
   int monitor_descriptor() const { return monitor_ ? monitor_.get(zmq::sockopt::fd) : -1; }
 
   void keep_envelopes() { enveloped_ = true; }
@@ -307,6 +313,7 @@ class Line {
   zmq::socket_t monitor_;
   Credentials credentials_;                     // of a connection
   bool up_ = false;                             // it stands
+  bool failed_ = false;                         // its last handshake went wrong: libzmq may have given it up
   bool lost_ = false;
   bool came_ = false;
   EntryCounts broken_{};                        // handshakes with a listener that nobody was asked about
@@ -376,7 +383,7 @@ void Line::monitor(Context& context) {
   constexpr int broken = ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
   const int events = ZMQ_EVENT_DISCONNECTED | broken |
                      (listener_ ? ZMQ_EVENT_ACCEPTED : ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
-  MUST(zmq_socket_monitor(socket_.handle(), where.c_str(), events) == 0);
+  if (zmq_socket_monitor(socket_.handle(), where.c_str(), events) != 0) throw zmq::error_t();
   monitor_ = zmq::socket_t(context.zmq, zmq::socket_type::pair);
   monitor_.set(zmq::sockopt::linger, 0);
   monitor_.set(zmq::sockopt::rcvhwm, 0);  // or libzmq's thread would wait for us when there are many
@@ -397,7 +404,10 @@ std::optional<Handshake> Line::handshake() {
     }
     if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) up_ = true;
     if (event == ZMQ_EVENT_DISCONNECTED) lost_ |= std::exchange(up_, false);
-    if (auto told = read_handshake(number_, event, value, credentials_)) return told;
+    if (auto told = read_handshake(number_, event, value, credentials_)) {
+      failed_ = told->result != Handshake::Result::done;
+      return told;
+    }
   }
   return std::nullopt;
 }
@@ -538,6 +548,7 @@ struct Transport::Inside {
   std::uint64_t connections = 0;
   std::vector<std::uint64_t> pending;  // lines to look at before the next wait
   std::vector<std::uint64_t> waiting;  // lines with something in their outboxes
+  Instant last_flush{};
   std::vector<std::uint64_t> visited;  // reused
   std::vector<Gone> gone;              // to be told
   std::vector<Handshake> handshakes;   // to be told
@@ -656,9 +667,16 @@ struct Transport::Inside {
   // Empties outboxes as far as they go; returns when to try again.
   Instant flush() {
     Instant next = never;
+    if (waiting.size() > flush_few && now() < last_flush + flush_least) return last_flush + flush_least;
+    last_flush = now();
     std::erase_if(waiting, [&](std::uint64_t number) {
       const auto line = find(number);
       if (!line) return true;
+      if (line->connecting()) {  // nothing can leave before its handshake, which ends a turn
+        next = std::min(next, line->outboxes().expire(now()));
+        line->waiting = !line->outboxes().empty();
+        return !line->waiting;
+      }
       line->listen_to_threads();
       const std::size_t held = line->outboxes().peers();
       for (const std::uint64_t peer : line->outboxes().flush(now())) gone.push_back({line->door(), peer});
@@ -739,6 +757,13 @@ void Transport::disconnect(std::uint64_t peer) {
   if (const int monitor = line->monitor_descriptor(); monitor >= 0) inside_->poller.unwatch(monitor);
   inside_->lines.erase(peer);
   inside_->on_handshake.erase(peer);
+}
+
+bool Transport::still_connecting(std::uint64_t peer) {
+  const auto line = inside_->find(peer);
+  if (!line || !line->connecting()) return false;
+  line->outboxes().drop(peer);
+  return true;
 }
 
 void Transport::allow(std::shared_ptr<const AllowedKeys> allowed) {

@@ -98,6 +98,11 @@ class Transport {
   // outbox is dropped.
   void disconnect(std::uint64_t peer);
 
+  // True for a connection through Door::broker that does not stand yet, or not again: it goes on being made, and what
+  // waited in its outbox is dropped. To give it up and begin another one would help nobody: a listener with a crowd before
+  // it takes the dead ones first, and would never come to those who live.
+  bool still_connecting(std::uint64_t peer);
+
   // Keeps newcomers from all listeners, or lets them in again; who is connected stays so. Those who have come but were
   // not let in wait until they are turned away. See protocol/doorstep.hpp.
   void hold_newcomers(bool hold);

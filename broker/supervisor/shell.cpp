@@ -193,7 +193,7 @@ class Shell {
   }
 
   void carry_out(const Reconnect&) {
-    if (options_.broker.empty()) return;
+    if (options_.broker.empty() || transport_.still_connecting(broker_peer_)) return;
     transport_.disconnect(broker_peer_);
     connect();
   }

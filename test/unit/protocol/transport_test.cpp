@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <netinet/in.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include <zmq_addon.hpp>
 
 #include "protocol/codec.hpp"
+#include "protocol/doorstep.hpp"
 
 namespace pointsman {
 namespace {
@@ -379,6 +381,51 @@ TEST_CASE("transport: nothing waits for a broker's next life") {
     return !bench.received.empty();
   }));
   CHECK(bench.received[0].message == Message(Status{}));
+}
+
+TEST_CASE("transport: a connection that is being made goes on, without what waited for it") {
+  Folder folder;
+  const std::string where = "ipc://" + folder.path + "/socket";
+  Transport early;
+  const Address to{.door = Door::broker, .peer = early.connect(Door::broker, where, {})};
+  early.send({to, Hello{}, {}});
+  CHECK(early.still_connecting(to.peer));
+  CHECK(early.idle());
+  Bench bench(where);
+  REQUIRE(bench.until([&] {
+    early.send({to, Status{}, {}});
+    early.turn(now() + milliseconds(50), [](Incoming&&) {});
+    return !bench.received.empty();
+  }));
+  CHECK(bench.received[0].message == Message(Status{}));
+  CHECK_FALSE(early.still_connecting(to.peer));
+  CHECK_FALSE(early.still_connecting(early.connect(Door::direct, where, {})));
+  CHECK_FALSE(early.still_connecting(to.peer + 7));
+}
+
+TEST_CASE("transport: without descriptors a connection is refused with its remedy") {
+  Bench bench;
+  Transport other;
+  other.connect(Door::broker, bench.endpoint, {});  // libzmq has what it needs for itself
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  // One more each time: it has to fail wherever it stands then.
+  int refused = 0;
+  bool made = false;
+  for (rlim_t more = 0; more < 16 && !made; ++more) {
+    const rlimit few{open_descriptors() + more, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+    try {
+      other.disconnect(other.connect(Door::broker, bench.endpoint, {}));
+      made = true;
+    } catch (const TransportError& error) {
+      CHECK_MESSAGE(std::string(error.what()).find("ulimit -n") != std::string::npos, error.what());
+      ++refused;
+    }
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  }
+  CHECK(made);
+  CHECK(refused > 0);
 }
 
 TEST_CASE("transport: a connection can be closed, also from within its own message") {
