@@ -136,6 +136,7 @@ TEST_CASE("load kills freezes and cuts off what it started and still accounts fo
   CHECK_FALSE(has(broker.out, "VIOLATED"));
   CHECK(has(broker.out, "broker killed"));
   CHECK(has(broker.out, "broker started"));
+  CHECK(has(broker.out, "all of worker host 0 registered"));
 }
 
 TEST_CASE("load asks a broker that is there for workers that are there or brings its own") {

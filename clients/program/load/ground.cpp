@@ -73,6 +73,7 @@ void Ground::start(Process& process) {
   close_pipes(process);
   process.alive = true;
   process.killed = false;
+  process.heard.clear();
   process.child = children_.start(process.command, {}, true, [&process](int) { process.alive = false; });
 }
 
@@ -251,6 +252,23 @@ void Ground::look_after() {
   };
   if (plan_.broker) look(broker_);
   for (Process& host : hosts_) look(host);
+}
+
+void Ground::hear(Nanos begin, std::vector<Happening>& happened) {
+  std::array<char, 256> bytes;
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    std::string& heard = hosts_[i].heard;
+    for (ssize_t count = 0;
+         hosts_[i].child.out >= 0 && (count = ::read(hosts_[i].child.out, bytes.data(), bytes.size())) > 0;) {
+      heard.append(bytes.data(), static_cast<std::size_t>(count));
+    }
+    for (std::size_t end = 0; (end = heard.find('\n')) != std::string::npos; heard.erase(0, end + 1)) {
+      const Nanos at = number_behind("registered ", heard.substr(0, end)).value_or(0);
+      if (at < begin) continue;
+      happened.push_back(
+          {static_cast<double>(at - begin) / 1e9, "all of worker host " + std::to_string(i) + " registered"});
+    }
+  }
 }
 
 double Ground::broker_cpu() const {

@@ -48,6 +48,9 @@ class Ground {
   // Throws if something died that was not killed.
   void look_after();
 
+  // What hosts say: when all of their workers were registered anew, in the measured time, which began then.
+  void hear(Nanos begin, std::vector<Happening>& happened);
+
   // Microseconds so far; -1: not ours.
   double broker_cpu() const;
   double workers_cpu() const;
@@ -67,6 +70,7 @@ class Ground {
     bool lost = false;         // it was, and perhaps started again
     unsigned long before = 0;  // ticks of those that were killed
     std::string said;          // the end of its stderr
+    std::string heard;         // of its stdout, since the last whole line
   };
   struct Deed {
     Nanos at;  // into the measured time

@@ -55,11 +55,9 @@ class StandIns {
                                   .seed = random_number(),
                                   .retry = std::chrono::milliseconds(200),
                                   .retry_max = std::chrono::seconds(1)});
-      machine.peer = connect(i);
-      machine.due = machine.core->deadline();
-      alarms_.insert({machine.due, i});
       machines_.push_back(std::move(machine));
     }
+    begin_more();
   }
 
   // Until the descriptor is readable.
@@ -87,6 +85,7 @@ class StandIns {
     std::unique_ptr<workers::WorkerCore> core;
     std::uint64_t peer = 0;
     Instant due;
+    std::uint64_t rounds = 0;  // that it was registered in
   };
   struct Held {
     Instant until;
@@ -94,6 +93,18 @@ class StandIns {
     std::uint64_t session = 0;
     bool operator<(const Held& other) const { return until > other.until; }
   };
+
+  // A crowd that comes at once would take the time of the broker that it wants to be let in by, where both are on one
+  // machine: so many at a time come for the first time.
+  void begin_more() {
+    constexpr std::size_t at_a_time = 32;
+    for (; begun_ < machines_.size() && begun_ < registered_ + at_a_time; ++begun_) {
+      Machine& machine = machines_[begun_];
+      machine.peer = connect(begun_);
+      machine.due = machine.core->deadline();
+      alarms_.insert({machine.due, begun_});
+    }
+  }
 
   std::uint64_t connect(std::size_t i) {
     const std::uint64_t peer = transport_.connect(Door::broker, command_.broker, {}, credentials_);
@@ -134,7 +145,9 @@ class StandIns {
         } else {
           held_.push({now() + std::chrono::microseconds((hold + 999) / 1000), i, began->session});
         }
-      } else if (std::holds_alternative<workers::Reconnect>(action)) {
+      } else if (std::holds_alternative<workers::Enrolled>(action)) {
+        enrolled(machine);
+      } else if (std::holds_alternative<workers::Reconnect>(action) && !transport_.still_connecting(machine.peer)) {
         by_peer_.erase(machine.peer);
         transport_.disconnect(machine.peer);
         machine.peer = connect(i);
@@ -146,6 +159,18 @@ class StandIns {
       alarms_.insert({due, i});
     }
     for (const std::uint64_t session : over) release(i, session);
+  }
+
+  // When all are registered, which is once, and once more for each new broker, the test is told.
+  void enrolled(Machine& machine) {
+    if (machine.rounds == round_) return;
+    machine.rounds = round_;
+    ++registered_;
+    if (round_ == 1) begin_more();
+    if (registered_ < machines_.size()) return;
+    program::write_out("registered " + std::to_string(clock_now()) + "\n");
+    registered_ = 0;
+    ++round_;
   }
 
   // As if its client had said so.
@@ -162,6 +187,9 @@ class StandIns {
   std::unordered_map<std::uint64_t, std::size_t> by_peer_;
   std::set<std::pair<Instant, std::size_t>> alarms_;
   std::priority_queue<Held> held_;
+  std::size_t begun_ = 0;       // machines that connected
+  std::uint64_t round_ = 1;     // of registrations
+  std::size_t registered_ = 0;  // in this round
   Tally tally_;
   bool over_ = false;
 };

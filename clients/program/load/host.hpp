@@ -1,6 +1,7 @@
 // Host: a process of a load test's own workers, so that they can be killed, frozen and cut off.
 //
-// It runs until SIGTERM, then says on stdout what its workers have served: `served COUNT DIGEST`, see Tally.
+// It runs until SIGTERM, then says on stdout what its workers have served: `served COUNT DIGEST`, see Tally. Stand-ins
+// say when all of them are registered, at first and anew: `registered TIME`.
 
 #pragma once
 

@@ -162,6 +162,7 @@ class Run {
       if (now < checked + 100 * millisecond) return std::min(again, checked + 100 * millisecond);
       checked = now;
       ground_.look_after();
+      if (begun) ground_.hear(paced.begin, result_.happenings);
       if (stopped()) {
         result_.cut_short = true;
         if (now < paced.end || twice_stopped_++ > 20) return std::nullopt;
