@@ -105,6 +105,7 @@ struct WatchCommand {
   std::string service;
   std::vector<std::string> kinds;
   std::uint64_t count = 0;  // events; 0: without end
+  bool tiers = false;       // also at the brokers below
 };
 int watch_command(const WatchCommand& command, const Context& context);
 

@@ -408,10 +408,11 @@ class CommandLine {
             "  pointsman top --json",
             [](const Context& context) { return top_command(context); });
 
-    auto& explain = command("explain", "Say why: of a request, a session, a worker or a service",
-                            "  pointsman explain service zip\n"
-                            "  pointsman explain 6f1c --client ann",
-                            [this](const Context& context) { return explain_command(explain_, context); });
+    auto& explain =
+        command("explain", "Say why: of a request, also at brokers below, a session, a worker or a service",
+                "  pointsman explain service zip\n"
+                "  pointsman explain 6f1c --client ann",
+                [this](const Context& context) { return explain_command(explain_, context); });
     explain.add_option_function<std::vector<std::string>>(
                "WHAT", [this](const std::vector<std::string>& words) { said(explain_subject(words, explain_)); },
                "A request's id; or session, worker, service and which")
@@ -429,6 +430,8 @@ class CommandLine {
     watch.add_option("--service", watch_.service, "Only of this service")->type_name("NAME");
     watch.add_option("--kind", watch_.kinds, "Only of this kind; may be repeated")->type_name("KIND")->take_all();
     number(watch, "-n,--count", watch_.count, 1, limits::number, "End after so many");
+    watch.add_flag("--tiers", watch_.tiers,
+                   "Also at the brokers below, as they come and go; each line says where");
 
     command("status", "Show the broker's counters",
             "  pointsman status\n"

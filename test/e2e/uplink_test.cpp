@@ -222,6 +222,81 @@ TEST_CASE("e2e uplink: a session below outlives the uplink and the broker above 
   CHECK(eventually([&] { return !has(line.left.row("l1"), R"("used":1)"); }));
 }
 
+TEST_CASE("e2e uplink: watch --tiers tells what happens at brokers below, also those that come later") {
+  Line line;
+  const auto watch = [&](const Arguments& more) {
+    return std::make_unique<Process>(Arguments{pointsman_program(), "watch", "--tiers", "--kind", "granted",
+                                               "--broker", line.top.clients} +
+                                     more);
+  };
+  const auto all = watch({"--json"});
+  line.right.worker("r1", {"--service", "who"});
+  const auto right = uplink(line.right, {&line.left}, {"--name", "right"});
+  const auto left = uplink(line.left, {&line.top}, {"--name", "left"});
+  const auto call = [&] { CHECK(line.top.pointsman({"call", "who", "x"}).code == 0); };
+  const auto told_by = [&](const Station& at) {
+    return has(all->out(), R"({"broker":")" + at.clients + R"(","op":"event")");
+  };
+  CHECK(eventually([&] {
+    call();
+    return told_by(line.top) && told_by(line.left) && told_by(line.right);
+  }));
+  const auto one = watch({"-n", "1"});
+  CHECK(eventually([&] {
+    call();
+    return one->wait(10ms) == 0;
+  }));
+  CHECK_MESSAGE(has(one->out(), " event number="), one->out());
+  CHECK_MESSAGE(one->out().starts_with("ipc://"), one->out());
+}
+
+TEST_CASE("e2e uplink: explain follows a request to where it was sent, and says where it loses it") {
+  Line line;
+  line.right.worker("r1", {"--service", "who"});
+  const auto right = uplink(line.right, {&line.left}, {"--name", "right"});
+  const auto left = uplink(line.left, {&line.top}, {"--name", "left"});
+  Client client({.broker = line.top.clients});
+  Session session = client.acquire("who");
+  const std::string id = session.grant().id;
+  const auto explain = [&](const Arguments& what, const Arguments& more = {}) {
+    const Result result = line.top.pointsman(Arguments{"explain"} + what + more);
+    CHECK_MESSAGE(result.code == 0, result.err);
+    return result.out;
+  };
+  const auto below = [](const std::string& name, const Station& at, const std::string& what) {
+    return R"("below":{"broker":")" + name + R"(","clients":")" + at.clients + "\",\"" + what + "\":{";
+  };
+  const std::string text = explain({id});
+  CHECK_MESSAGE(has(text, "\n  left is a broker below, at " + line.left.clients + ":\n    request " + id),
+                text);
+  CHECK_MESSAGE(
+      has(text, "\n      right is a broker below, at " + line.right.clients + ":\n        request " + id),
+      text);
+  CHECK_MESSAGE(has(text, "granted r1 as session "), text);
+  const std::string told = explain({id}, {"--json"});
+  CHECK_MESSAGE(has(told, below("left", line.left, "explained")), told);
+  CHECK_MESSAGE(has(told, below("right", line.right, "explained")), told);
+  CHECK_MESSAGE(has(told, "granted r1 as session "), told);
+  const auto listed = std::get<Listing>(client.ask(List{.of = Subject::sessions}));
+  REQUIRE(listed.sessions.size() == 1);
+  CHECK(has(explain({"session", std::to_string(listed.sessions.front().session)}), "granted r1 as session "));
+
+  // In a circle, which clients would not have followed.
+  const auto top = uplink(line.top, {&line.right}, {"--name", "top"});
+  for (const Station* station : {&line.top, &line.left, &line.right}) {
+    Client asker({.broker = station->clients});
+    REQUIRE_NOTHROW(asker.ask(Request{.id = "lost", .service = "who", .client = "c", .wait_ms = 20s}));
+  }
+  const std::string circle = explain({"lost", "--client", "c"}, {"--json"});
+  CHECK_MESSAGE(has(circle, below("right", line.right, "explained")), circle);
+  CHECK_MESSAGE(has(circle, below("top", line.top, "error") + R"("code":"loop")"), circle);
+
+  line.left.broker.reset();
+  const std::string cut = explain({id, "--timeout", "5s"});
+  CHECK_MESSAGE(
+      has(cut, "\n  left is a broker below, at " + line.left.clients + ":\n    it cannot be asked: "), cut);
+}
+
 TEST_CASE(
     "e2e uplink: encrypted, a key with the role peer is enough, and clients are told the key of the broker "
     "below") {
@@ -230,7 +305,8 @@ TEST_CASE(
   for (const char* name : {"top.key", "low.key", "link.key", "worker.key", "admin.key"}) {
     REQUIRE(run({pointsman_program(), "keys", "make", file(name)}).code == 0);
   }
-  for (const auto& [name, role] : {std::pair("link", "peer"), {"worker", "worker"}, {"admin", "admin"}}) {
+  for (const auto& [name, role] :
+       {std::pair("link", "peer"), {"worker", "worker"}, {"admin", "client,admin"}}) {
     REQUIRE(run({pointsman_program(), "keys", "allow", "--allowed", file("allowed"), name,
                  file(std::string(name) + ".key.pub"), "--role", role})
                 .code == 0);
@@ -253,6 +329,11 @@ TEST_CASE(
   const std::string pub = text_of(file("low.key.pub"));
   const std::string key = pub.substr(pub.find("public ") + 7, 40);
   CHECK_MESSAGE(has(started->err(), key), started->err());
+  // Who may ask at both is told by both.
+  Client client({.broker = top.clients, .key = file("admin.key"), .broker_key = file("top.key.pub")});
+  const Session session = client.acquire("who");
+  const Result told = top.pointsman({"explain", session.grant().id});
+  CHECK_MESSAGE(has(told.out, "granted w1 as session "), told.out);
 }
 
 TEST_CASE("e2e uplink: a broker above is where clients and workers look brokers up") {
