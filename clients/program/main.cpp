@@ -729,6 +729,7 @@ class CommandLine {
     count("--slots", load_.slots, 1, limits::slots, "Of each; else 256 for hand-offs, 16 for calls");
     count("--services", load_.services, 1, 1000, "That its own workers offer, in turn");
     count("--hosts", load_.hosts, 1, 64, "Processes of its own workers; else 1, with faults of workers 4");
+    load.add_flag("--together", load_.together, "Those of a host share one connection, as behind a relay; hand-offs only");
     text("--time", load_.time, "LAW", "Of service: 1ms, exp:1ms, lognormal:1ms:0.5 or bimodal:1ms:50ms:0.02");
     count("--session", load_.session, 1, 1'000'000, "Calls of a session");
     text("--request", load_.request, "SIZE", "Of a call");

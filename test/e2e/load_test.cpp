@@ -129,7 +129,7 @@ TEST_CASE("load kills freezes and cuts off what it started and still accounts fo
   }
 
   const Result broker =
-      load({"--rate", "300", "--lease", "1s", "--fault", "500ms restart broker", "--fault",
+      load({"--together", "--rate", "300", "--lease", "1s", "--fault", "500ms restart broker", "--fault",
             "1500ms freeze broker for 200ms", "--fault", "2s cut broker for 200ms", "--duration", "3s"});
   INFO(broker.out << broker.err);
   CHECK(broker.code == 0);

@@ -13,6 +13,7 @@
 #include "clients/program/load/generator.hpp"
 #include "clients/program/output.hpp"
 #include "clients/program/signals.hpp"
+#include "protocol/envelope.hpp"
 #include "protocol/handshake.hpp"
 #include "protocol/system.hpp"
 #include "protocol/transport.hpp"
@@ -57,6 +58,12 @@ class StandIns {
                                   .retry_max = std::chrono::seconds(1)});
       machines_.push_back(std::move(machine));
     }
+    if (command.together) {
+      TransportLimits limits;
+      limits.outbox = 16 * machines_.size();
+      limits.outbox_bytes = limits.outbox * 1024;
+      shared_ = transport_.connect(Door::broker, command.broker, limits, credentials_, true);
+    }
     begin_more();
   }
 
@@ -100,7 +107,7 @@ class StandIns {
     constexpr std::size_t at_a_time = 32;
     for (; begun_ < machines_.size() && begun_ < registered_ + at_a_time; ++begun_) {
       Machine& machine = machines_[begun_];
-      machine.peer = connect(begun_);
+      machine.peer = shared_ != 0 ? shared_ : connect(begun_);
       machine.due = machine.core->deadline();
       alarms_.insert({machine.due, begun_});
     }
@@ -112,7 +119,18 @@ class StandIns {
     return peer;
   }
 
+  // By a connection of all its answers come in the envelope of the machine that asked. That it was lost each machine
+  // notices by its heartbeats, as behind a relay, and libzmq makes it anew.
+  void take_shared(Incoming&& incoming) {
+    auto* received = std::get_if<Received>(&incoming);
+    const auto hop = received ? take_hop(received->from.envelope) : std::nullopt;
+    if (!hop || hop->peer >= machines_.size()) return;
+    received->from.envelope = hop->envelope;
+    step(hop->peer, std::move(*received));
+  }
+
   void take(Incoming&& incoming) {
+    if (shared_ != 0) return take_shared(std::move(incoming));
     const std::uint64_t peer = std::visit(
         [](const auto& what) {
           if constexpr (requires { what.from; }) {
@@ -136,6 +154,7 @@ class StandIns {
     for (workers::Action& action : actions) {
       if (auto* send = std::get_if<Send>(&action)) {
         send->to.peer = machine.peer;
+        if (shared_ != 0) send->to.envelope = *add_hop({i, {}});
         transport_.send(*send);
       } else if (const auto* began = std::get_if<workers::SessionBegan>(&action)) {
         tally_.add(began->session);
@@ -147,7 +166,8 @@ class StandIns {
         }
       } else if (std::holds_alternative<workers::Enrolled>(action)) {
         enrolled(machine);
-      } else if (std::holds_alternative<workers::Reconnect>(action) && !transport_.still_connecting(machine.peer)) {
+      } else if (std::holds_alternative<workers::Reconnect>(action) && shared_ == 0 &&
+                 !transport_.still_connecting(machine.peer)) {
         by_peer_.erase(machine.peer);
         transport_.disconnect(machine.peer);
         machine.peer = connect(i);
@@ -187,6 +207,7 @@ class StandIns {
   std::unordered_map<std::uint64_t, std::size_t> by_peer_;
   std::set<std::pair<Instant, std::size_t>> alarms_;
   std::priority_queue<Held> held_;
+  std::uint64_t shared_ = 0;    // the connection of all; 0: each has its own
   std::size_t begun_ = 0;       // machines that connected
   std::uint64_t round_ = 1;     // of registrations
   std::size_t registered_ = 0;  // in this round
@@ -258,7 +279,9 @@ class Crew {
 std::vector<std::string> words_of(const HostCommand& command) {
   std::vector<std::string> words{command.broker,
                                  command.prefix,
-                                 command.stand_in ? "stand-in" : "library",
+                                 !command.stand_in  ? "library"
+                                 : command.together ? "together"
+                                                    : "stand-in",
                                  std::to_string(command.workers),
                                  std::to_string(command.slots),
                                  command.time,
@@ -277,7 +300,8 @@ bool from_words(const std::vector<std::string>& words, HostCommand& command) {
   if (!workers || !slots || !seed || *workers == 0 || *slots == 0 || !parse_law(words[5])) return false;
   command = {.broker = words[0],
              .prefix = words[1],
-             .stand_in = words[2] == "stand-in",
+             .together = words[2] == "together",
+             .stand_in = words[2] != "library",
              .workers = *workers,
              .slots = *slots,
              .services = {words.begin() + fixed, words.end()},

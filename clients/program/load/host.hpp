@@ -14,6 +14,7 @@ namespace pointsman::load {
 struct HostCommand {
   std::string broker;     // the workers' listener
   std::string prefix;     // of their names
+  bool together = false;  // stand-ins: by one connection
   bool stand_in = false;  // their sessions are over when they have been held, and nobody calls them
   std::uint64_t workers = 1;
   std::uint64_t slots = 1;

@@ -183,6 +183,9 @@ void set_work(const LoadCommand& command, const program::Context& context, Words
   words.contradict(!ground.faults.empty() && (command.repeat > 1 || !command.search.empty()),
                    "faults go with one measured time, and --repeat and --search have several",
                    "leave out one of them");
+  words.contradict(command.together && (!own_workers || setup.kind != Kind::handoffs),
+                   "--together is for workers that the test brings itself, and for hand-offs",
+                   "leave it out; `pointsman relay` gives workers of any kind one connection");
   if (own_workers) {
     const bool faulty = std::any_of(ground.faults.begin(), ground.faults.end(), [](const Fault& fault) {
       return fault.party == Fault::Party::worker && fault.verb != Fault::Verb::cut;
@@ -192,6 +195,7 @@ void set_work(const LoadCommand& command, const program::Context& context, Words
                                                              : 1U,
                                            command.workers);
     ground.crew = {.prefix = aim.prefix,
+                   .together = command.together,
                    .stand_in = setup.kind == Kind::handoffs,
                    .workers = command.workers,
                    .slots = command.slots > 0 ? command.slots
@@ -271,6 +275,7 @@ void set_parameters(const LoadCommand& command, Setup& setup) {
     number("workers", command.workers);
     number("slots", setup.ground.crew.slots);
     number("hosts", setup.ground.hosts);
+    if (command.together) add("workers' connections", "one a host");
     add("time", command.time);
   } else if (!tenures) {
     add("service", command.service);

@@ -30,6 +30,7 @@ struct LoadCommand {
   std::uint64_t slots = 0;  // of each; 0: by the kind
   std::uint64_t services = 1;
   std::uint64_t hosts = 0;  // processes of workers; 0: 1, or with faults up to 4
+  bool together = false;    // those of a host share a connection
   std::string time = "0";   // a law
   std::uint64_t session = 1;
   std::string request = "100";  // sizes
