@@ -58,6 +58,11 @@ void Broker::step(Instant now, const Event& event, Actions& out) {
         if constexpr (std::is_same_v<E, Garbled>) garbled(e);
         if constexpr (std::is_same_v<E, Gone>) gone(e);
         if constexpr (std::is_same_v<E, Shutdown>) shut_down();
+        if constexpr (std::is_same_v<E, GrantUntil>) {
+          grants_ = e;
+          suspended_ = false;
+          if (grants_.until <= now_) suspend();
+        }
         if constexpr (std::is_same_v<E, Allowed>) exchange(e);
         if constexpr (std::is_same_v<E, Learned>) learn(e);
         if constexpr (std::is_same_v<E, Memory>) weighed(e);
@@ -74,6 +79,7 @@ Instant Broker::deadline() const {
   }
   if (!deadlines_.empty()) due = std::min(due, deadlines_.first_key().at);
   due = std::min(due, settle_at_);
+  if (!suspended_) due = std::min(due, grants_.until);
   if (!lapses_.empty()) due = std::min(due, lapses_.first_key().at);
   if (!telling_.empty()) due = std::min(due, telling_.first()->tell);
   if (!untelling_.empty()) due = std::min(due, untelling_.first()->tell_at);
@@ -85,6 +91,7 @@ Instant Broker::deadline() const {
 
 // What has run out by now goes first: whatever the event is, it meets a world without it.
 void Broker::pass_time() {
+  if (grants_.until <= now_ && !suspended_) suspend();
   while (!deadlines_.empty() && deadlines_.first_key().at <= now_) {
     Asked& asked = deadlines_.first();
     const Matching& matching = *asked.demand->of;
@@ -219,6 +226,15 @@ void Broker::shut_down() {
   tell_workers(never);
 }
 
+// Somebody else may be about to do what this broker did: nobody waits here for that to be found out.
+void Broker::suspend() {
+  suspended_ = true;
+  count(Count::suspensions);
+  while (!deadlines_.empty()) {
+    refuse_waiting(deadlines_.first(), Code::shutting_down, suspended_reason, suspended_remedy);
+  }
+}
+
 void Broker::refuse(const Address& to, std::string_view about, Code code, std::string reason, std::string remedy,
                     Refused more) {
   ++refused_[static_cast<std::size_t>(code)];
@@ -343,6 +359,7 @@ void Broker::check() const {
   }
   MUST(waiting == waiting_);
   MUST(waiting == deadlines_.size());
+  MUST(waiting == 0 || !suspended_);
 
   demands_.check();
 

@@ -46,6 +46,13 @@ struct Allowed {
   std::shared_ptr<const AllowedKeys> keys;  // never none
 };
 
+// Grants may be given until then, and none from then on: requests are refused and go to other brokers, whatever else goes on.
+// Before the first of these events: whenever. `revision` is for `status`: of which entry in a list of brokers this follows.
+struct GrantUntil {
+  Instant until = never;
+  std::uint64_t revision = 0;
+};
+
 // What a database says of workers, clients and keys that it did not say before; of those whose record is gone, one that
 // says nothing. From the first of these events on, nobody can say his tenant himself.
 struct Learned {
@@ -75,7 +82,8 @@ struct Outside {
   friend bool operator==(const Outside&, const Outside&) = default;
 };
 
-using Event = std::variant<Elapsed, Received, Garbled, Gone, Shutdown, Allowed, Learned, Memory, Outside>;
+using Event =
+    std::variant<Elapsed, Received, Garbled, Gone, Shutdown, GrantUntil, Allowed, Learned, Memory, Outside>;
 using Action = std::variant<Send, Audit>;
 using Actions = std::vector<Action>;
 
@@ -94,6 +102,11 @@ class Broker {
   bool offers(std::string_view service, std::string_view when = {}) const;
 
  private:
+  // To whom it refuses while it may not grant.
+  static constexpr const char* suspended_reason = "this broker may grant nothing at the moment";
+  static constexpr const char* suspended_remedy =
+      "ask another broker; why it is so is in the log of this one";
+
   // What orders timers: the moment, then a number that is nobody else's.
   struct Due {
     Instant at;
@@ -131,6 +144,7 @@ class Broker {
   void garbled(const Garbled& event);
   void gone(const Gone& event);
   void shut_down();
+  void suspend();
   void weighed(const Memory& event);
   void check_principals() const;
   template <class M>
@@ -371,6 +385,8 @@ class Broker {
   Instant now_;
   Instant started_;
   Instant settle_at_ = never;  // requests wait for services that nobody offers yet, until then
+  GrantUntil grants_;
+  bool suspended_ = false;  // its time is over
   Duration forgiven_{0};  // the lease clock is behind now_ by this
   bool shutting_down_ = false;
   std::uint64_t last_id_;

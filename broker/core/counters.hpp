@@ -35,6 +35,7 @@ enum class Count : std::uint8_t {
   reservations_lapsed,
   sessions_failed,
   stalls_forgiven,
+  suspensions,
   syncs,
   unknown_keys,
   workers_restored,
@@ -52,6 +53,6 @@ struct pointsman::Words<pointsman::broker::Count> {
       "garbled",           "granted",         "healed_sessions", "keys_revoked",      "known_left_out",    "late_opens",
       "leases_expired",    "leaves",          "messages",      "overloads",           "protections",
       "registrations",     "report_gaps",     "reports",       "requests",            "requests_repeated",
-      "reservations_lapsed", "sessions_failed", "stalls_forgiven", "syncs",           "unknown_keys",
+      "reservations_lapsed", "sessions_failed", "stalls_forgiven", "suspensions", "syncs", "unknown_keys",
       "workers_restored",  "workers_suspected", "wrong_role"};
 };

@@ -403,6 +403,8 @@ void Broker::on(const Address& from, const Status&) {
     for (const auto& of : known_) records += of.size();
     add("known", records);
   }
+  if (grants_.revision > 0) add("membership_revision", grants_.revision);
+  if (suspended_) add("suspended", 1);
   if (outside_.database_away > 0) add("database_away", outside_.database_away);
   if (outside_.database_unreadable > 0) add("database_unreadable", outside_.database_unreadable);
   if (keys_) add("keys", keys_->list().size());

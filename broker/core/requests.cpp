@@ -133,6 +133,7 @@ void Broker::on(const Address& from, const Request& message) {
   if (shutting_down_) {
     return no(Code::shutting_down, "the broker is stopping", "ask again, with the same id, when it is back");
   }
+  if (suspended_) return no(Code::shutting_down, suspended_reason, suspended_remedy, Milliseconds(1000));
   const Known* known = informed_ ? known_of_client(*principal_, message.client) : nullptr;
   if (const auto fault = fault_of(message, known)) {
     return no(fault->code, fault->reason, "use another key, or have its rights changed",

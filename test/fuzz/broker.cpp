@@ -80,7 +80,9 @@ class BrokerGame {
       if (input_.bit()) return step(broker::Outside{.unread = input_.byte()});
       return step(broker::Memory{.resident = input_.byte(), .most = input_.byte(), .bound = 300});
     }
-    if (input_.byte() == 0xff) step(broker::Shutdown{});
+    const std::uint8_t rarely = input_.byte();
+    if (rarely == 0xff) return step(broker::Shutdown{});
+    if (rarely >= 0xf0) step(broker::GrantUntil{.until = rarely > 0xf8 ? never : Instant{}});
   }
 
   void hear(const Address& from, Message message) { step(Received{from, std::move(message), {}, key_of_peer(from.peer)}); }

@@ -7,6 +7,7 @@
 //   ann by alice > request id=r1 service=zip            ann's connection has proved to hold alice's key
 //   broker learns worker w1 tenant=lab : gpu=a; client ann   what its database says, as its lines; a name alone: nothing any more
 //   broker memory resident=200 most=100                 how much memory the process has
+//   broker grants for=5s                                it may grant so long, and no longer; for=forever, and not at all for=0s
 //       audit refused key=alice …                       what it puts on record, with audit=yes
 
 #include "broker/core/broker.hpp"
@@ -102,13 +103,22 @@ class BrokerStage final : public Stage {
     if (told.verb == "shutdown") return run(now, broker::Shutdown{});
     if (told.verb == "allows") return run(now, broker::Allowed{allowed(told.rest)});
     if (told.verb == "learns") return run(now, broker::Learned{records(told.rest)});
+    if (told.verb == "grants") {
+      Fields grants(told.rest);
+      const bool always = grants.text("for", "") == "forever";
+      const broker::GrantUntil event{always ? never : now + grants.duration("for", Duration{0}),
+                                     grants.number("revision", 0)};
+      grants.done();
+      return run(now, event);
+    }
     if (told.verb == "memory") {
       Fields memory(told.rest);
       const broker::Memory event{memory.number("resident"), memory.number("most"), memory.number("bound")};
       memory.done();
       return run(now, event);
     }
-    if (told.verb != "restart") throw ScenarioError("a broker can 'shutdown', 'restart', 'allows', 'learns' and 'memory'");
+    if (told.verb != "restart")
+      throw ScenarioError("a broker can 'shutdown', 'restart', 'allows', 'learns', 'grants' and 'memory'");
     Fields fields(told.rest);
     options_.epoch = fields.number("epoch", options_.epoch + 1000);
     fields.done();
