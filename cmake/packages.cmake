@@ -22,5 +22,10 @@ if(NOT POINTSMAN_MSGPACK_INCLUDE)
   message(FATAL_ERROR
     "msgpack.hpp was not found. On Debian: apt-get install libmsgpack-cxx-dev (or run scripts/setup)")
 endif()
+find_path(POINTSMAN_CURL_INCLUDE curl/curl.h)  # libcurl itself is loaded when it is needed
+if(NOT POINTSMAN_CURL_INCLUDE)
+  message(FATAL_ERROR
+    "curl/curl.h was not found. On Debian: apt-get install libcurl4-openssl-dev (or run scripts/setup)")
+endif()
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(sqlite REQUIRED IMPORTED_TARGET sqlite3)

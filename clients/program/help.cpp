@@ -129,6 +129,7 @@ constexpr std::string_view brokers =
   file:/etc/pointsman/brokers  a file that has such a line for each; read anew when it changes, `#` begins a comment
   dns:brokers.example.org      every address of a name; with :PORT unless it is 5570, for workers 5571
   lookup:tcp://10.0.0.1:5570   the brokers that are registered with that one (`pointsman uplink`), asked anew every 5 s
+  etcd://10.0.0.1:2379/fleet   the brokers that say --membership etcd://… with that; several HOST:PORT with commas; etcds:// by TLS
   auto, auto:GROUP             brokers that say --group default, or --group GROUP, and answer on the local networks
   env:VARIABLE                 what an environment variable says, any of the above
 
@@ -140,6 +141,8 @@ or has no worker. A worker is registered with one of them, and goes to the next 
 
 Whom `lookup` finds: pointsman ls brokers --broker tcp://10.0.0.1:5570. The endpoint may have a public key behind a space, as above.
 Workers go where uplinks say with --workers-endpoint. With keys, a worker's key needs the role client, too, to ask.
+
+Whom `etcd` finds: etcdctl get --prefix /fleet/brokers/. With keys, whoever may write there says whose public keys are believed.
 
 Whom `auto` finds: pointsman discover --group GROUP --trace. It asks by IPv4 and IPv6 on each interface, also the loopback one, and
 says what left, who answered and who is not believed; if nobody did, which groups there are. Client commands and workers say with

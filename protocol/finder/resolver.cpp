@@ -1,18 +1,13 @@
-// A thread for each question, told of by an eventfd. The thread belongs to nobody: getaddrinfo() cannot be ended.
+// An errand for each question: getaddrinfo() cannot be ended.
 #include "protocol/finder/resolver.hpp"
 
-#include <arpa/inet.h>
 #include <netdb.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <csignal>
+#include <cerrno>
 #include <cstring>
+#include <memory>
 #include <set>
-#include <thread>
-#include <utility>
 
 namespace pointsman::finder {
 
@@ -26,68 +21,32 @@ std::string endpoint_of(const addrinfo& info, std::uint16_t port) {
   return "tcp://" + (info.ai_family == AF_INET6 ? "[" + text + "]" : text) + ":" + std::to_string(port);
 }
 
-}  // namespace
-
-// Written by its thread until `event` is readable, then read by the transport's.
-struct Resolver::Task {
-  Task(std::string wanted, std::uint16_t its_port, Answer to)
-      : name(std::move(wanted)),
-        port(its_port),
-        answer(std::move(to)),
-        event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-  ~Task() {
-    if (event >= 0) ::close(event);
-  }
-  Task(const Task&) = delete;
-  Task& operator=(const Task&) = delete;
-
-  void work() {
-    addrinfo wish{};
-    wish.ai_socktype = SOCK_STREAM;
-    wish.ai_flags = AI_ADDRCONFIG;
-    addrinfo* list = nullptr;
-    const int error = getaddrinfo(name.c_str(), nullptr, &wish, &list);
-    if (error != 0) {
-      problem = error == EAI_SYSTEM ? std::strerror(errno) : gai_strerror(error);
-    } else {
-      std::set<std::string> found;
-      for (const addrinfo* at = list; at != nullptr; at = at->ai_next) found.insert(endpoint_of(*at, port));
-      found.erase(std::string());
-      endpoints.assign(found.begin(), found.end());
-      freeaddrinfo(list);
-    }
-    const std::uint64_t one = 1;
-    if (::write(event, &one, sizeof one) < 0) return;  // the counter was zero: it cannot be full
-  }
-
-  const std::string name;
-  const std::uint16_t port;
-  const Answer answer;
-  const int event;
+struct Found {
   std::vector<std::string> endpoints;
   std::string problem;
 };
 
-Resolver::~Resolver() {
-  for (const auto& task : tasks_) transport_.unwatch(task->event);
+Found look_up(const std::string& name, std::uint16_t port) {
+  addrinfo wish{};
+  wish.ai_socktype = SOCK_STREAM;
+  wish.ai_flags = AI_ADDRCONFIG;
+  addrinfo* list = nullptr;
+  const int error = getaddrinfo(name.c_str(), nullptr, &wish, &list);
+  if (error != 0) return {{}, error == EAI_SYSTEM ? std::strerror(errno) : gai_strerror(error)};
+  std::set<std::string> found;
+  for (const addrinfo* at = list; at != nullptr; at = at->ai_next) found.insert(endpoint_of(*at, port));
+  found.erase(std::string());
+  freeaddrinfo(list);
+  return {{found.begin(), found.end()}, {}};
 }
 
-void Resolver::resolve(const std::string& name, std::uint16_t port, Answer answer) {
-  auto task = std::make_shared<Task>(name, port, std::move(answer));
-  if (task->event < 0) return task->answer({}, "no descriptor is left");
-  tasks_.push_back(task);
-  transport_.watch(task->event, [this, weak = std::weak_ptr<Task>(task)] {
-    const auto done = weak.lock();
-    if (!done) return;
-    transport_.unwatch(done->event);
-    std::erase(tasks_, done);
-    done->answer(done->endpoints, done->problem);
-  });
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread([task] { task->work(); }).detach();
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}  // namespace
+
+void Resolver::resolve(const std::string& name, std::uint16_t port, const Answer& answer) {
+  const auto found = std::make_shared<Found>();
+  if (!errands_.run([found, name, port] { *found = look_up(name, port); },
+                    [found, answer] { answer(found->endpoints, found->problem); }))
+    answer({}, "no descriptor is left");
 }
 
 }  // namespace pointsman::finder

@@ -6,11 +6,10 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "protocol/transport.hpp"
+#include "protocol/errand.hpp"
 
 namespace pointsman::finder {
 
@@ -19,18 +18,14 @@ class Resolver {
   // The endpoints tcp://ADDRESS:PORT, in order; with a problem none.
   using Answer = std::function<void(std::vector<std::string> endpoints, std::string problem)>;
 
-  explicit Resolver(Transport& transport) : transport_(transport) {}
-  ~Resolver();  // waits for nobody
-  Resolver(const Resolver&) = delete;
-  Resolver& operator=(const Resolver&) = delete;
+  // Waits for nobody when it is destroyed.
+  explicit Resolver(Transport& transport) : errands_(transport) {}
 
   // `answer` is called in the transport's turn().
-  void resolve(const std::string& name, std::uint16_t port, Answer answer);
+  void resolve(const std::string& name, std::uint16_t port, const Answer& answer);
 
  private:
-  struct Task;
-  Transport& transport_;
-  std::vector<std::shared_ptr<Task>> tasks_;
+  Errands errands_;
 };
 
 }  // namespace pointsman::finder

@@ -9,9 +9,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <utility>
 #include <variant>
+
+#include "protocol/etcd.hpp"
 
 namespace pointsman::finder {
 
@@ -20,6 +23,23 @@ namespace {
 // Of names without a port.
 constexpr std::uint16_t clients_port = 5570;
 constexpr std::uint16_t workers_port = 5571;
+
+constexpr Duration etcd_patience = std::chrono::seconds(2);  // with all members of a cluster together
+
+// What one of the members of a cluster says, or the trouble with the last one that was asked.
+etcd::Or<std::vector<etcd::Member>> list_of(const EtcdList& list) {
+  etcd::Or<std::vector<etcd::Member>> said = etcd::Trouble{};
+  for (const std::string& url : list.urls) {
+    const auto answer =
+        etcd::ask(url, etcd::list(list.prefix), etcd_patience / static_cast<int>(list.urls.size()));
+    const auto* text = std::get_if<std::string>(&answer);
+    said = text != nullptr ? etcd::read_list(*text) : std::get<etcd::Trouble>(answer);
+    auto* trouble = std::get_if<etcd::Trouble>(&said);
+    if (trouble == nullptr) break;
+    trouble->text = url + ": " + trouble->text;
+  }
+  return said;
+}
 
 Sources sources_of(const std::string& text, std::uint16_t port) {
   auto parsed = parse_sources(text, port, [](const char* name) { return std::getenv(name); });
@@ -44,6 +64,7 @@ Search::Search(Transport& transport, const std::string& sources, Seeker seeker,
       credentials_(credentials),
       finder_(sources_of(sources, seeker == Seeker::client ? clients_port : workers_port)),
       resolver_(transport),
+      errands_(transport),
       changed_(std::move(changed)),
       trace_(std::move(trace)) {
   tell(Elapsed{});
@@ -74,6 +95,7 @@ void Search::look(std::size_t source) {
   const Source& where = finder_.sources()[source];
   if (where.kind == Source::Kind::file) return read(source);
   if (where.kind == Source::Kind::lookup) return look_up(source);
+  if (where.kind == Source::Kind::etcd) return ask_etcd(source);
   if (where.kind == Source::Kind::network) {
     const auto told = [this, source](const Answered& answered) { heard(source, answered); };
     Inquiry& inquiry =
@@ -130,7 +152,7 @@ void Search::look_up(std::size_t source) {
       lookup = lookups_
                    .try_emplace(source, transport_, where.what, credentials_at(credentials_, where.key),
                                 [this, source](const std::vector<BrokerRow>& rows, const std::string& problem) {
-                                  told_below(source, rows, problem);
+                                  told_rows(source, rows, problem);
                                 })
                    .first;
     } catch (const KeyError& error) {
@@ -140,8 +162,24 @@ void Search::look_up(std::size_t source) {
   lookup->second.ask();
 }
 
+void Search::ask_etcd(std::size_t source) {
+  using List = etcd::Or<std::vector<etcd::Member>>;
+  const auto said = std::make_shared<List>();
+  auto parsed = parse_etcd(finder_.sources()[source].what);
+  const auto work = [said, list = std::get<EtcdList>(std::move(parsed))] { *said = list_of(list); };
+  const auto told = [this, said, source] {
+    if (const auto* trouble = std::get_if<etcd::Trouble>(said.get()))
+      return told_rows(source, {}, trouble->text);
+    std::vector<BrokerRow> rows;
+    for (etcd::Member& member : std::get<std::vector<etcd::Member>>(*said))
+      rows.push_back(std::move(member.row));
+    told_rows(source, rows, {});
+  };
+  if (!errands_.run(work, told)) told_rows(source, {}, "no descriptor is left");
+}
+
 // Several registrations may be of one broker, and a broker that is about to go is none to come to.
-void Search::told_below(std::size_t source, const std::vector<BrokerRow>& rows, const std::string& problem) {
+void Search::told_rows(std::size_t source, const std::vector<BrokerRow>& rows, const std::string& problem) {
   Said said{.source = source, .places = {}, .problem = problem};
   std::size_t silent = 0;
   std::size_t unlike = 0;
@@ -159,10 +197,13 @@ void Search::told_below(std::size_t source, const std::vector<BrokerRow>& rows, 
       said.places.push_back({endpoint, row.key});
   }
   if (problem.empty() && said.places.empty()) {
-    said.problem = unlike > 0   ? "the brokers below do not encrypt as is done here"
-                   : silent > 0 ? "the brokers below do not say where workers go; start their uplinks with "
-                                  "--workers-endpoint"
-                                : "no broker is below";
+    const bool below = finder_.sources()[source].kind == Source::Kind::lookup;
+    const std::string there = below ? "the brokers below" : "the brokers in it";
+    said.problem = unlike > 0   ? there + " do not encrypt as is done here"
+                   : silent > 0 ? there + " do not say where workers go; start " +
+                                      (below ? "their uplinks" : "them") + " with --workers-endpoint"
+                   : below ? "no broker is below"
+                           : "no broker is in it";
   }
   tell(said);
 }

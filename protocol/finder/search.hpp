@@ -1,4 +1,4 @@
-// Search: drives a finder: reads its files, resolves its names, asks its networks and brokers.
+// Search: drives a finder: reads its files, resolves its names, asks its networks, brokers and lists.
 //
 // Used by whoever uses its transport, which outlives it.
 
@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/errand.hpp"
 #include "protocol/finder/core/finder.hpp"
 #include "protocol/finder/inquiry.hpp"
 #include "protocol/finder/lookup.hpp"
@@ -59,7 +60,8 @@ class Search {
   void look(std::size_t source);
   void read(std::size_t source);
   void look_up(std::size_t source);
-  void told_below(std::size_t source, const std::vector<BrokerRow>& rows, const std::string& problem);
+  void ask_etcd(std::size_t source);
+  void told_rows(std::size_t source, const std::vector<BrokerRow>& rows, const std::string& problem);
   void heard(std::size_t source, const Answered& answered);
   void trace(std::size_t source, const std::string& text) const;
   const std::string& door_of(const Answer& answer) const;
@@ -79,6 +81,7 @@ class Search {
   const Credentials credentials_;
   Finder finder_;
   Resolver resolver_;
+  Errands errands_;
   const std::function<void()> changed_;
   const std::function<void(const std::string&)> trace_;
   std::map<std::size_t, Mark> marks_;

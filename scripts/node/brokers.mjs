@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // brokers.mjs SOURCES [clients|workers]: finds brokers, a line each: the endpoint, and the public key if one was told.
-// SOURCES are endpoints, file:PATH, dns:NAME[:PORT], lookup:ENDPOINT, auto[:GROUP] and env:VARIABLE, with commas between them, as `pointsman help
-// brokers` has it. With POINTSMAN_REALM (a file that `pointsman keys make --realm` wrote) strangers' answers to `auto` do not
+// SOURCES are endpoints, file:PATH, dns:NAME[:PORT], lookup:ENDPOINT, etcd://HOST:PORT/PREFIX, auto[:GROUP] and env:VARIABLE, with commas between
+// them, as `pointsman help brokers` has it. With POINTSMAN_REALM (a file that `pointsman keys make --realm` wrote) strangers' answers to `auto` do not
 // count. With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY questions to brokers are encrypted.
-// Nothing but PROTOCOL.md, "Finding brokers" and "Tiers".
+// Nothing but PROTOCOL.md, "Finding brokers", "Lists in etcd" and "Tiers".
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
@@ -141,9 +141,28 @@ const below = async ({ endpoint, key }, door) => {
   return found
 }
 
+// Brokers that are in a list in etcd, as the first member of its cluster says that answers.
+const listed = async (kind, what, door) => {
+  const [, hosts, prefix] = what.match(/^\/\/([^/]*)\/?(.*?)\/*$/)
+  const [key, end] = ['/', '0'].map(last => Buffer.from(`/${prefix}/brokers${last}`).toString('base64'))
+  const body = JSON.stringify({ key, range_end: end, limit: '64' })
+  for (const host of hosts.split(',')) {
+    try {
+      const said = await fetch(`${kind.replace('etcd', 'http')}://${host}/v3/kv/range`, { method: 'POST', body, signal: AbortSignal.timeout(2000) })
+      const { kvs = [] } = await said.json()
+      const rows = kvs.map(({ value }) => JSON.parse(Buffer.from(value, 'base64')).brokers[0])
+      return rows.filter(row => row[door] && !row.key === !own).map(row => ({ endpoint: row[door], key: row.key ?? '' }))
+    } catch {
+      continue // the next one, then
+    }
+  }
+  return []
+}
+
 const look = async (source, door) => {
   const kind = source.split(':', 1)[0], what = source.slice(kind.length + 1)
   if (kind === 'env') return find(process.env[what] ?? '', door)
+  if (/^etcds?$/.test(kind)) return listed(kind, what, door)
   if (kind === 'lookup') return below(written(what), door)
   if (kind === 'auto') return askAll(what || 'default', door)
   if (kind === 'file') {
@@ -161,7 +180,7 @@ const look = async (source, door) => {
 // Endpoints of the brokers that there are now, each with its key or an empty text.
 export const find = async (sources, door = 'clients') => {
   const found = []
-  for (const source of sources.split(',').map(text => text.trim()).filter(Boolean)) found.push(...await look(source, door))
+  for (const source of (sources.match(/\s*etcds?:\/\/[^/]*[^,]*|[^,]+/g) ?? []).map(text => text.trim()).filter(Boolean)) found.push(...await look(source, door))
   return [...new Map(found.map(place => [place.endpoint, place])).values()].slice(0, 64)
 }
 

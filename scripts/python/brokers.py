@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 """brokers.py SOURCES [clients|workers]: finds brokers, a line each: the endpoint, and the public key if one was told.
 
-SOURCES are endpoints, file:PATH, dns:NAME[:PORT], lookup:ENDPOINT, auto[:GROUP] and env:VARIABLE, with commas between them, as `pointsman help
-brokers` has it. With POINTSMAN_REALM (a file that `pointsman keys make --realm` wrote) strangers' answers to `auto` do not count.
+SOURCES are endpoints, file:PATH, dns:NAME[:PORT], lookup:ENDPOINT, etcd://HOST:PORT/PREFIX, auto[:GROUP] and env:VARIABLE, with commas between
+them, as `pointsman help brokers` has it. With POINTSMAN_REALM (a file that `pointsman keys make --realm` wrote) strangers' answers to `auto` do not count.
 With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY questions to brokers are encrypted.
-Nothing but PROTOCOL.md, "Finding brokers" and "Tiers".
+Nothing but PROTOCOL.md, "Finding brokers", "Lists in etcd" and "Tiers".
 """
-import hashlib, hmac, os, random, select, socket, struct, sys, time
+import base64, hashlib, hmac, json, os, random, re, select, socket, struct, sys, time
 import msgpack, zmq, zmq.utils.z85
 
 PORTS = {"clients": 5570, "workers": 5571}
@@ -133,10 +133,28 @@ def below(broker, key, door):
     return [place for place in found if place[0] and bool(place[1]) == bool(OWN)]
 
 
+def listed(kind, what, door):
+    """Brokers that are in a list in etcd, as the first member of its cluster says that answers."""
+    import urllib.request  # here, since that takes its time
+    hosts, _, prefix = what.removeprefix("//").partition("/")
+    key = [base64.b64encode(f"/{prefix.rstrip('/')}/brokers{end}".encode()).decode() for end in "/0"]
+    question = json.dumps({"key": key[0], "range_end": key[1], "limit": "64"}).encode()
+    for host in hosts.split(","):
+        url = f"{kind.replace('etcd', 'http')}://{host}/v3/kv/range"
+        try:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, question, 2) as said:
+                pairs = json.load(said).get("kvs", [])
+            rows = [json.loads(base64.b64decode(pair["value"]))["brokers"][0] for pair in pairs]
+        except (OSError, ValueError, LookupError, TypeError):  # the next one, then
+            continue
+        return [(row[door], row.get("key", "")) for row in rows if row.get(door) and bool(row.get("key")) == bool(OWN)]
+    return []
+
+
 def find(sources, door="clients"):
     """Endpoints of the brokers that there are now, each with its key or an empty text."""
     places = []
-    for source in filter(None, map(str.strip, sources.split(","))):
+    for source in filter(None, map(str.strip, re.findall(r"\s*etcds?://[^/]*[^,]*|[^,]+", sources))):
         kind, _, what = source.partition(":")
         if kind == "env":
             places += find(os.environ.get(what, ""), door)
@@ -154,6 +172,8 @@ def find(sources, door="clients"):
                 continue
         elif kind == "lookup":
             places += below(*(what + " ").split(" ")[:2], door)
+        elif kind in ("etcd", "etcds"):
+            places += listed(kind, what, door)
         elif kind == "auto":
             places += ask_all(what or "default", door)
         else:

@@ -11,7 +11,7 @@ namespace pointsman::finder {
 namespace {
 
 constexpr Duration file_every = std::chrono::seconds(1);
-constexpr Duration name_every = std::chrono::minutes(1);
+constexpr Duration name_every = std::chrono::minutes(1);  // and a list in etcd
 constexpr Duration name_pause = std::chrono::seconds(2);  // however much it is wanted; also of look-ups
 constexpr Duration lookup_every = std::chrono::seconds(5);
 
@@ -93,7 +93,8 @@ void Finder::look(std::size_t source, Actions& out) {
   switch (sources_[source].kind) {
     case Source::Kind::endpoint: break;
     case Source::Kind::file: state.due = now_ + file_every; break;
-    case Source::Kind::name: state.due = now_ + name_every; break;
+    case Source::Kind::name:
+    case Source::Kind::etcd: state.due = now_ + name_every; break;
     case Source::Kind::lookup: state.due = now_ + lookup_every; break;
     case Source::Kind::network: {
       Duration wait = network_first;

@@ -1,6 +1,7 @@
 // Sources out of text: cut at commas or lines, each told by its beginning.
 #include "protocol/finder/core/sources.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -11,8 +12,8 @@ namespace pointsman::finder {
 namespace {
 
 constexpr std::string_view remedy =
-    "write tcp://HOST:PORT, ipc://PATH, file:PATH, dns:NAME, lookup:ENDPOINT, auto or env:VARIABLE, with "
-    "commas between several";
+    "write tcp://HOST:PORT, ipc://PATH, file:PATH, dns:NAME, lookup:ENDPOINT, etcd://HOST:PORT/PREFIX, auto "
+    "or env:VARIABLE, with commas between several";
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blank = " \t\r";
@@ -78,10 +79,19 @@ Parsed parse_lookup(std::string_view text) {
   return parsed;
 }
 
+bool is_etcd(std::string_view text) { return text.starts_with("etcd://") || text.starts_with("etcds://"); }
+
+Parsed parse_list(std::string_view text) {
+  const auto list = parse_etcd(text);
+  if (const auto* fault = std::get_if<SourceFault>(&list)) return *fault;
+  return Source{.kind = Source::Kind::etcd, .what = std::string(text)};
+}
+
 Parsed parse_source(std::string_view text, std::uint16_t port) {
   if (text.find('\0') != std::string_view::npos) return SourceFault{"a source has a zero byte", ""};
   if (text.starts_with("tcp://") || text.starts_with("ipc://")) return parse_endpoint(text);
   if (text.starts_with("lookup:")) return parse_lookup(text.substr(7));
+  if (is_etcd(text)) return parse_list(text);
   if (text.starts_with("dns:")) return parse_name(text.substr(4), port);
   if (text.starts_with("file:")) {
     if (text.size() == 5) return SourceFault{"file: names no file", "write file:PATH"};
@@ -120,7 +130,10 @@ std::variant<Sources, SourceFault> parse(std::string_view text, char between, st
                                          bool in_file, const Variables& variables) {
   Sources sources;
   for (std::size_t line = 1; !text.empty(); ++line) {
-    const std::size_t end = text.find(between);
+    // Commas between the members of an etcd cluster are its own.
+    const std::string_view rest = trimmed(text);
+    const std::size_t hosts = is_etcd(rest) ? text.find('/', text.find("//") + 2) : 0;
+    const std::size_t end = text.find(between, hosts);
     std::string_view part = text.substr(0, end);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     // A comment is a whole line: '#' is a character of keys, too.
@@ -152,6 +165,34 @@ std::variant<Sources, SourceFault> parse(std::string_view text, char between, st
 
 }  // namespace
 
+std::variant<EtcdList, SourceFault> parse_etcd(std::string_view text) {
+  const auto wrong = [&](const std::string& problem) {
+    return SourceFault{quoted(text) + " is no list in etcd: " + problem,
+                       "write etcd://HOST:PORT/PREFIX, with commas between several HOST:PORT"};
+  };
+  if (!is_etcd(text)) return wrong("it does not begin with etcd://");
+  const bool secure = text.starts_with("etcds://");
+  std::string_view rest = text.substr(secure ? 8 : 7);
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
+  EtcdList list{.urls = {}, .prefix = std::string(rest.substr(slash))};
+  while (list.prefix.ends_with('/')) list.prefix.pop_back();
+  if (list.prefix.empty()) return wrong("what its keys begin with is missing");
+  if (list.prefix.size() > limits::endpoint) return wrong("what its keys begin with is too long");
+  for (rest = rest.substr(0, slash); !rest.empty();) {
+    const std::string_view member = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(member.size() + 1, rest.size()));
+    const std::size_t colon = member.rfind(':');
+    const bool whole = colon != std::string_view::npos && colon > 0 && port_of(member.substr(colon + 1)) != 0;
+    if (!whole || member.size() > limits::endpoint)
+      return wrong(quoted(member) + " is no host with a port from 1 to 65535");
+    if (list.urls.size() == limits::etcd_members)
+      return wrong("it has more than " + std::to_string(limits::etcd_members) + " members");
+    list.urls.push_back((secure ? "https://" : "http://") + std::string(member));
+  }
+  if (list.urls.empty()) return wrong("its host is missing");
+  return list;
+}
+
 std::variant<Sources, SourceFault> parse_sources(std::string_view text, std::uint16_t port,
                                                  const Variables& variables) {
   auto parsed = parse(text, ',', port, false, variables);
@@ -168,6 +209,7 @@ std::string to_text(const Source& source) {
   const std::string endpoint = source.key.empty() ? source.what : source.what + " " + source.key;
   switch (source.kind) {
     case Source::Kind::endpoint: return endpoint;
+    case Source::Kind::etcd: return source.what;
     case Source::Kind::lookup: return "lookup:" + endpoint;
     case Source::Kind::network: return "auto:" + source.what;
     case Source::Kind::file: return "file:" + source.what;

@@ -4,6 +4,7 @@
 //   file:/etc/pointsman/brokers                    a file with endpoints, one a line; read anew when it changes
 //   dns:brokers.example.org[:PORT]                 every address of a name
 //   lookup:tcp://10.0.0.1:5570                     the brokers below that one, its public key behind a space as above
+//   etcd://10.0.0.1:2379,10.0.0.2:2379/PREFIX      the brokers that are in a list in etcd; etcds:// by TLS
 //   auto, auto:GROUP                               whoever answers a question to all on the local networks
 //   env:NAME                                       what an environment variable says, any of the above
 //
@@ -25,9 +26,9 @@
 namespace pointsman::finder {
 
 struct Source {
-  enum class Kind : std::uint8_t { endpoint, file, name, lookup, network };
+  enum class Kind : std::uint8_t { endpoint, file, name, lookup, etcd, network };
   Kind kind = Kind::endpoint;
-  std::string what;        // an endpoint, a path, a host's name or a group
+  std::string what;        // an endpoint, a path, a host's name, a list in etcd as it was written, or a group
   std::uint16_t port = 0;  // of a name
   std::string key;         // of what is an endpoint: Z85; empty: not said here
 
@@ -52,6 +53,15 @@ using Variables = std::function<const char*(const char*)>;
 std::variant<Sources, SourceFault> parse_sources(std::string_view text, std::uint16_t port,
                                                  const Variables& variables = {});
 std::variant<Sources, SourceFault> parse_source_file(std::string_view text);
+
+// A list in etcd: the members of its cluster, each http://HOST:PORT or https://HOST:PORT, and what the keys begin with.
+struct EtcdList {
+  std::vector<std::string> urls;
+  std::string prefix;  // with a slash in front, and none at its end
+};
+
+// etcd://HOST:PORT[,HOST:PORT]/PREFIX, or etcds://.
+std::variant<EtcdList, SourceFault> parse_etcd(std::string_view text);
 
 // As it was written; of a variable what it said.
 std::string to_text(const Source& source);

@@ -100,6 +100,8 @@ Table limits_table() {
   add("question_condition", limits::question_condition, "bytes");
   add("brokers_below", limits::brokers_below, "items");
   add("broker_file", limits::broker_file, "bytes");
+  add("etcd_members", limits::etcd_members, "items");
+  add("etcd_answer", limits::etcd_answer, "bytes");
   add("addresses", limits::addresses, "items");
   add("datagram", limits::datagram, "bytes");
   add("tiers", limits::tiers, "brokers");

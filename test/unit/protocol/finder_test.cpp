@@ -99,6 +99,7 @@ TEST_CASE("sources are a list of all that one may write") {
   CHECK(written("lookup:tcp://a:1, lookup:ipc:///run/c " + key) == "lookup:tcp://a:1|lookup:ipc:///run/c " + key + "|");
   CHECK(is_single(sources("ipc://@x")));
   CHECK_FALSE(is_single(sources("lookup:ipc://@x")));
+  CHECK(written("etcd://a:1,b:2/p, ipc://x,etcds://[::1]:3/p/q/") == "etcd://a:1,b:2/p|ipc://x|etcds://[::1]:3/p/q/|");
   CHECK_FALSE(is_single(sources("ipc://@x,ipc://@y")));
   CHECK_FALSE(is_single(sources("file:x")));
 }
@@ -109,7 +110,7 @@ TEST_CASE("what is no source is refused, and said which") {
   CHECK(fault("udp://a:1").find("\"udp://a:1\" is no place") == 0);
   for (const char* text :
        {"tcp://a", "tcp://:1", "tcp://a:0", "tcp://a:65536", "tcp://a:*", "ipc://", "dns:", "dns::7",
-        "dns:a:", "dns:a:0", "dns:a:b", "file:", "lookup:", "lookup:auto", "lookup:tcp://a", "lookup:tcp://a:1 nokey", "tcp://a:1 nokey", "tcp://a:1,b"}) {
+        "dns:a:", "dns:a:0", "dns:a:b", "file:", "lookup:", "lookup:auto", "lookup:tcp://a", "lookup:tcp://a:1 nokey", "etcd://", "etcd://a:1", "etcd://a:1/", "etcd:///p", "etcd://a/p", "etcd://:1/p", "etcd://a:1,tcp://b:1", "tcp://a:1 nokey", "tcp://a:1,b"}) {
     CHECK_MESSAGE(fault(text) != "", text);
   }
   std::string many = "tcp://a:1";
@@ -153,6 +154,20 @@ TEST_CASE("a file is looked at each second and a name each minute, or when a bro
   for (int i = 0; i < 59; ++i) CHECK(rig.pass(1s) == "look 0 ");
   CHECK(rig.pass(1s) == "look 0 look 1 ");
   CHECK(rig.tell(Said{.source = 1, .places = {{"tcp://n:1", ""}}, .problem = ""}) == "");
+}
+
+TEST_CASE("a list in etcd is looked at each minute, and soon again while it has nobody") {
+  Rig rig("etcd://a:1/p");
+  CHECK(rig.tell(Elapsed{}) == "look 0 ");
+  CHECK(rig.tell(Said{.source = 0, .places = {}, .problem = "silence"}) == "");
+  CHECK(rig.pass(2s) == "look 0 ");
+  CHECK(rig.tell(Said{.source = 0, .places = {{"tcp://b:1", key}}, .problem = ""}) == "changed ");
+  CHECK(rig.tell(Wanted{"tcp://b:1"}) == "");
+  CHECK(rig.pass(2s) == "look 0 ");
+  CHECK(rig.tell(Said{.source = 0, .places = {}, .problem = "silence"}) == "");
+  CHECK(rig.places() == "tcp://b:1 ");
+  CHECK(rig.pass(59s) == "");
+  CHECK(rig.pass(1s) == "look 0 ");
 }
 
 TEST_CASE("those below a broker are asked for every five seconds, or when a broker is wanted") {
