@@ -18,6 +18,7 @@
 #include "broker/core/broker.hpp"
 #include "broker/database/follower.hpp"
 #include "broker/keyring.hpp"
+#include "broker/membership/member.hpp"
 #include "broker/newcomers.hpp"
 #include "broker/selftest.hpp"
 #include "protocol/notice.hpp"
@@ -59,6 +60,7 @@ class Shell {
       if (!newcomers_->held()) look_for_room();
     });
     if (!options.group.empty()) announce();
+    if (!options.membership.empty()) enter();
   }
 
   void run() {
@@ -76,16 +78,17 @@ class Shell {
         "; see pointsman broker --bounds");
     while (!over()) {
       const auto take = [this](Incoming&& incoming) { taken(std::move(incoming)); };
-      bool more =
-          transport_.turn(std::min({core_.deadline(), stop_at_, look_at_, weigh_at_, newcomers_->due(),
-                                    notice_.due(), beacons_ ? beacons_->due() : never}),
-                          take);
+      bool more = transport_.turn(
+          std::min({core_.deadline(), stop_at_, look_at_, weigh_at_, newcomers_->due(), notice_.due(),
+                    beacons_ ? beacons_->due() : never, member_ ? member_->due() : never}),
+          take);
       for (int i = 0; more && i < drain_turns; ++i) more = transport_.turn(Instant{}, take);
       if (look_at_ <= now()) look(false);
       if (weigh_at_ <= now()) weigh();
       if (database_ && database_->has_news()) learn();
       if (newcomers_->due() <= now()) look_for_room();
       if (beacons_ && beacons_->due() <= now()) beacons_->tick();
+      if (member_ && member_->due() <= now()) member_->tick();
       if (core_.deadline() <= now()) step(Elapsed{});
       notice_.tick(now());
     }
@@ -139,6 +142,25 @@ class Shell {
                       .realm = options_.realm.empty() ? Bytes{} : read_realm_key(options_.realm)},
         [this](std::string_view service, std::string_view when) { return core_.offers(service, when); },
         [this](const std::string& text) { say(text); });
+  }
+
+  // Into a list of brokers. Until it is there it grants nothing.
+  void enter() {
+    const auto permitted = [this](const Permit& permit) {
+      step(GrantUntil{options_.grants_alone ? never : permit.until, permit.revision});
+    };
+    permitted(Permit{Instant{}});
+    auto list = finder::parse_etcd(options_.membership);
+    if (const auto* fault = std::get_if<finder::SourceFault>(&list)) throw TransportError(fault->problem);
+    BrokerRow row{.clients = options_.endpoint.empty() ? clients_ : options_.endpoint,
+                  .workers = options_.workers_endpoint.empty() ? workers_ : options_.workers_endpoint,
+                  .key = own_ ? to_z85(own_->key) : std::string()};
+    row.broker = options_.name.empty() ? row.clients.substr(row.clients.find("://") + 3) : options_.name;
+    if (row.broker.size() > limits::name)
+      throw TransportError("the name \"" + row.broker + "\" is longer than " + std::to_string(limits::name) +
+                           " bytes; choose a shorter one with --name");
+    member_.emplace(transport_, std::get<finder::EtcdList>(std::move(list)), std::move(row),
+                    options_.membership_ttl, permitted, [this](const std::string& text) { say(text); });
   }
 
   // At the file of allowed keys. `anyway`: reads it even if it looks as it did.
@@ -232,9 +254,13 @@ class Shell {
     if (again) return;
     notice_.stopping();
     step(Shutdown{});
+    if (member_) member_->depart();
   }
 
-  bool over() const { return stop_at_ != never && (transport_.idle() || now() >= stop_at_); }
+  bool over() const {
+    const bool idle = transport_.idle() && (!member_ || member_->departed());
+    return stop_at_ != never && (idle || now() >= stop_at_);
+  }
 
   void taken(Incoming&& incoming) {
     if (options_.trace) trace(incoming);
@@ -293,6 +319,7 @@ class Shell {
   Instant weigh_at_{};
   std::optional<Newcomers> newcomers_;
   std::optional<Beacons> beacons_;  // nothing: nobody is answered
+  std::optional<Member> member_;    // nothing: it is in no list
   std::uint64_t database_troubles_ = 0, database_away_ = 0, database_unreadable_ = 0;
   std::optional<Follower> database_;  // wakes the transport
 

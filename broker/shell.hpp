@@ -20,6 +20,12 @@ struct ShellOptions {
   std::string group;  // answers whoever looks for brokers of this group on the local networks; empty: nobody
   std::string realm;  // file of the key that seals these answers; empty: none does
   std::string database;  // of what is known of workers, clients and keys: a path, or sqlite:PATH; empty: none
+  // A list of brokers in etcd that this one enters: etcd://HOST:PORT[,HOST:PORT]/PREFIX; empty: none.
+  std::string membership;
+  std::string name;  // by which it is there; empty: the address of its listener for clients
+  std::string endpoint, workers_endpoint;  // of its listeners, as others reach them; empty: as bound
+  Duration membership_ttl{std::chrono::seconds(10)};  // of its lease there
+  bool grants_alone = false;                          // grants also while it is not in the list
   std::string audit;  // file for one JSON line a record; empty: none
   std::uint64_t audit_bytes = 16 * 1024 * 1024;  // of that file; then it is renamed to FILE.1 and begun anew
   // Bounds of the links; see broker/bounds.hpp.

@@ -1,6 +1,9 @@
 // pointsman broker: the settings are the broker's options, the rest is the broker's own shell.
 
 #include <cstdio>
+#include <optional>
+#include <string>
+#include <tuple>
 
 #include "broker/bounds.hpp"
 #include "broker/database/store.hpp"
@@ -9,6 +12,7 @@
 #include "clients/program/json_text.hpp"
 #include "clients/program/table.hpp"
 #include "protocol/endpoint.hpp"
+#include "protocol/finder/core/sources.hpp"
 
 namespace pointsman::program {
 namespace {
@@ -42,6 +46,24 @@ int show_bounds(const broker::ShellOptions& options, const Context& context) {
   return status(Exit::done);
 }
 
+// What of the list of brokers that it enters does not fit together.
+std::optional<Problem> misled(const broker::ShellOptions& options) {
+  if (options.membership.empty()) return std::nullopt;
+  const auto list = finder::parse_etcd(options.membership);
+  if (const auto* fault = std::get_if<finder::SourceFault>(&list))
+    return usage("--membership: " + fault->problem, fault->remedy);
+  for (const auto& [bound, told, option] :
+       {std::tuple(options.clients, options.endpoint, "--endpoint"),
+        {options.workers, options.workers_endpoint, "--workers-endpoint"}}) {
+    const bool everywhere = bound.starts_with("tcp://*:") || bound.starts_with("tcp://0.0.0.0:") ||
+                            bound.starts_with("tcp://[::]:");
+    if (everywhere && told.empty())
+      return usage("others do not know how to reach " + bound,
+                   std::string("say it with ") + option + " tcp://ADDRESS:PORT");
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 int broker_command(const BrokerCommand& command, const Context& context) {
@@ -68,6 +90,7 @@ int broker_command(const BrokerCommand& command, const Context& context) {
     std::fprintf(stderr, "pointsman broker: warning: %s is not encrypted, and whoever reaches it may do everything\n",
                  endpoint.c_str());
   }
+  if (const auto problem = misled(options)) return complain(*problem, context.json);
   try {
     return broker::run_broker(options);
   } catch (const broker::DatabaseError& error) {

@@ -24,7 +24,7 @@ inline bool is_below(std::string_view path, std::string_view folder) {
   return path.starts_with(folder) && path.size() > folder.size() && path[folder.size()] == '/';
 }
 
-inline constexpr std::array<const char*, 6> cores{"broker/core",  "broker/supervisor/core", "workers/core",
+inline constexpr std::array<const char*, 7> cores{"broker/core",  "broker/supervisor/core", "broker/membership/core", "workers/core",
                                                   "clients/core", "protocol/finder/core",   "clients/program/uplink/core"};
 
 inline bool is_core(std::string_view path) {
