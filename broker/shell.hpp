@@ -19,7 +19,8 @@ struct ShellOptions {
   std::string allowed;    // file of the allowed keys, read anew when it changes or SIGHUP comes; goes with `key`
   std::string group;  // answers whoever looks for brokers of this group on the local networks; empty: nobody
   std::string realm;  // file of the key that seals these answers; empty: none does
-  std::string database;  // of what is known of workers, clients and keys: a path, or sqlite:PATH; empty: none
+  std::string
+      database;  // of what is known of workers, clients and keys: a path, sqlite:PATH or postgresql://…; empty: none
   // A list of brokers in etcd that this one enters: etcd://HOST:PORT[,HOST:PORT]/PREFIX; empty: none.
   std::string membership;
   std::string name;  // by which it is there; empty: the address of its listener for clients

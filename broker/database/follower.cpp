@@ -19,12 +19,12 @@ constexpr std::chrono::milliseconds try_every{1000};  // while it is away
 Follower::Follower(std::string place, std::uint64_t most, std::function<void()> wake)
     : place_(std::move(place)), most_(most), wake_(std::move(wake)) {
   try {
-    open_store(place_, Purpose::edit);  // is there from now on
+    open();
+    look();
   } catch (const DatabaseError& error) {
     if (error.kind() == DatabaseError::Kind::foreign) throw;
     failed(error);
   }
-  look();
   thread_ = std::thread([this] { follow(); });
 }
 
@@ -61,15 +61,20 @@ void Follower::follow() {
   }
 }
 
+// Makes it if it is not there, until it was there once: what is gone after that was not to be forgotten.
+void Follower::open() {
+  if (!made_) open_store(place_, Purpose::edit);
+  made_ = true;
+  store_ = open_store(place_, Purpose::look);
+  seen_ = 0;
+}
+
 // A file that was replaced, or a server that was started anew, is opened again at once.
 void Follower::look() {
   for (;;) {
     const bool opened_before = store_ != nullptr;
     try {
-      if (!store_) {
-        store_ = open_store(place_, Purpose::look);
-        seen_ = 0;
-      }
+      if (!store_) open();
       const std::uint64_t changes = store_->changes();
       if (changes == seen_) return;
       read();

@@ -35,7 +35,7 @@ class Follower {
   };
 
   // Makes the database if it is not there, and reads it once: what it says counts from the beginning. One that is away
-  // or damaged is read later; of another version it is a DatabaseError. `most`: records at most. `wake` is called
+  // or damaged is read, or made, later; of another version it is a DatabaseError. `most`: records at most. `wake` is called
   // from the thread when there are news.
   Follower(std::string place, std::uint64_t most, std::function<void()> wake);
   ~Follower();
@@ -49,6 +49,7 @@ class Follower {
   using Names = std::pair<About, std::string>;
 
   void follow();
+  void open();
   void look();
   void read();
   void failed(const DatabaseError& error);
@@ -59,6 +60,7 @@ class Follower {
 
   // Of the thread.
   std::unique_ptr<Store> store_;
+  bool made_ = false;                // it was there once
   std::uint64_t seen_ = 0;           // changes()
   std::map<Names, Known> records_;  // as they were told
 

@@ -68,13 +68,14 @@ class Store {
 // What it is opened for.
 enum class Purpose {
   look,  // nothing is changed; it is there
-  edit,  // it is made if it is not there, and nobody else edits it until it is closed
+  edit,  // it is made if it is not there, and nobody else edits it: a file until it is closed, else from begin() on
 };
 
-// `place`: the path of a file, or sqlite:PATH.
+// `place`: the path of a file, sqlite:PATH, or postgresql://…, as libpq takes it.
 std::unique_ptr<Store> open_store(const std::string& place, Purpose purpose);
 
-// The place as it may be shown.
+// The place as it may be shown: without users and passwords; and how texts name it.
+std::string place_without_secrets(const std::string& place);
 std::string shown_place(const std::string& place);
 
 }  // namespace pointsman::broker

@@ -1,5 +1,6 @@
 // pointsman config: what is set, and where each value comes from.
 
+#include "broker/database/store.hpp"
 #include "clients/program/commands.hpp"
 #include "clients/program/json_text.hpp"
 #include "clients/program/output.hpp"
@@ -18,7 +19,9 @@ std::vector<Row> rows_of(Settings settings) {
   std::vector<Row> rows;
   const auto add = [&](const std::string& name, const Slot& slot, std::string_view otherwise) {
     const auto origin = settings.origin.find(name);
-    rows.push_back({name, shown(slot), std::string(origin == settings.origin.end() ? otherwise : origin->second)});
+    const bool place = name == "broker.database";  // may have a password in it
+    rows.push_back({name, place ? broker::place_without_secrets(shown(slot)) : shown(slot),
+                    std::string(origin == settings.origin.end() ? otherwise : origin->second)});
   };
   for (const auto& key : setting_keys()) add(std::string(key.name), key.slot(settings), "default");
   auto& core = settings.broker.core;

@@ -121,7 +121,9 @@ std::vector<Known> records_in(Store& store) {
 }
 
 std::string json_of(const std::vector<Known>& records, const Context& context) {
-  std::string out = R"({"database":)" + json_quote(context.settings.broker.database) + R"(,"records":[)";
+  std::string out = R"({"database":)" +
+                    json_quote(broker::place_without_secrets(context.settings.broker.database)) +
+                    R"(,"records":[)";
   for (const Known& known : records) out += (&known == records.data() ? "" : ",") + json_of(known);
   return out + "]}\n";
 }
@@ -350,9 +352,10 @@ int db_check_command(const DbCommand&, const Context& context) {
       if (const auto* fault = std::get_if<KnownFault>(&read)) problems.push_back(row[0] + " " + row[1] + ": " + fault->problem);
     });
     if (context.json) {
-      write_out(R"({"database":)" + json_quote(context.settings.broker.database) + R"(,"version":)" +
-                std::to_string(broker::database_version) + R"(,"records":)" + std::to_string(records) + R"(,"problems":)" +
-                json_of(problems) + "}\n");
+      write_out(R"({"database":)" +
+                json_quote(broker::place_without_secrets(context.settings.broker.database)) +
+                R"(,"version":)" + std::to_string(broker::database_version) + R"(,"records":)" +
+                std::to_string(records) + R"(,"problems":)" + json_of(problems) + "}\n");
     } else {
       for (const std::string& problem : problems) write_out(printable(problem) + "\n");
       if (problems.empty()) write_out("sound: " + std::to_string(records) + " records\n");

@@ -73,7 +73,7 @@ constexpr std::string_view configuration = R"(Configuration file of pointsman (T
   allowed = "/etc/pointsman/allowed.keys"  # who may come; made by `pointsman keys allow`
   group = "lab"                     # found by `--broker auto:lab`; left out: not to be found
   realm = "/etc/pointsman/realm.key" # found by those only who have this, too
-  database = "/var/lib/pointsman/known.db" # what is known of workers, clients and keys; `pointsman db --help`
+  database = "/var/lib/pointsman/known.db" # or "postgresql://HOST/NAME"; `pointsman db --help`
   lease = "10s"                     # and every other setting of `pointsman broker --help`, with _ for -
 
   [[service]]

@@ -601,10 +601,12 @@ class CommandLine {
         "  pointsman db set --database known.db worker zip-1 --attribute rack=b --attribute mem=64G\n"
         "  pointsman db set --database known.db client ann --tenant lab --priority-max 3 --waiting 5\n"
         "  pointsman broker --database known.db\n"
+        "  pointsman db list --database postgresql://ops@db.lab/pointsman     # shared by several brokers\n"
         "  pointsman call zip --when 'rack == b' @a.txt\n"
         "A running broker hears of a change within a moment. Where keys are configured, records of keys count, else those of\n"
-        "names. Exit codes: 1: `check` found what is wrong; 2: a mistake, or the database is another program's or version's;\n"
-        "4: there is no such record; 125: the database cannot be read or written, and nothing was changed.");
+        "names. A password of a server belongs into ~/.pgpass, PGPASSWORD or the configuration file. Exit codes: 1: `check` found\n"
+        "what is wrong; 2: a mistake, or the database is another program's or version's; 4: there is no such record; 125: the\n"
+        "database cannot be read or written, and nothing was changed.");
     auto& list = db_command(db, "list", "List all records",
                             "  pointsman db list --database known.db\n"
                             "  pointsman db list worker --json",
@@ -668,7 +670,7 @@ class CommandLine {
       return [this, setting, flag](const std::string& text) { invocation_.flags.push_back({setting, flag, text}); };
     };
     sub.add_option_function<std::string>("--database", give("broker.database", "--database"),
-                                         "A path, or sqlite:PATH; else `database` in [broker] of the configuration file")
+                                         "A path, or postgresql://HOST/NAME; else `database` in [broker] of the configuration file")
         ->type_name("PLACE");
     sub.add_option_function<std::string>("--allowed", give("broker.allowed", "--allowed"),
                                          "File of allowed keys, for the names of keys; else `allowed` in [broker]")

@@ -101,7 +101,7 @@ constexpr std::array setting_list{
     Key<Settings>{"broker.memory_max", [](Settings& s) -> Slot { return &s.broker.memory_max; },
                   "bytes; above it newcomers are refused; 0: no limit", 0, 1ULL << 50},
     Key<Settings>{"broker.database", [](Settings& s) -> Slot { return Text{&s.broker.database}; },
-                  "file of what is known of workers, clients and keys, edited by `pointsman db`"},
+                  "of what is known of workers, clients and keys, edited by `pointsman db`: a path, or postgresql://HOST/NAME"},
     Key<Settings>{"broker.known_max", core<&Options::known_max>, "records of that database", 1, 1'000'000},
     Key<Settings>{"broker.membership", [](Settings& s) -> Slot { return Text{&s.broker.membership}; },
                   "etcd://HOST:PORT/PREFIX: a list of brokers that it enters; it grants while it is there"},

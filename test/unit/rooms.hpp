@@ -88,9 +88,10 @@ struct Acquaintance {
   std::string_view library;
   std::string_view file;
 };
-inline constexpr std::array<Acquaintance, 7> known_by_one{{{"<zmq", "protocol/transport.cpp"},
+inline constexpr std::array<Acquaintance, 8> known_by_one{{{"<zmq", "protocol/transport.cpp"},
                                                     {"<curl", "protocol/http.cpp"},
                                                     {"<sqlite3", "broker/database/sqlite.cpp"},
+                                                    {"<libpq", "broker/database/postgres.cpp"},
                                                     {"<msgpack", "protocol/msgpack.cpp"},
                                                     {"<nlohmann", "protocol/json.cpp"},
                                                     {"<toml", "clients/program/config.cpp"},

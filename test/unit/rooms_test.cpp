@@ -83,6 +83,7 @@ TEST_CASE("planted acquaintances with a library are found") {
   CHECK(finds(planted("workers/worker.cpp", "#include <CLI/CLI.hpp>\n"), "only clients/program/main.cpp"));
   CHECK(finds(planted("protocol/etcd.cpp", "#include <curl/curl.h>\n"), "only protocol/http.cpp"));
   CHECK(finds(planted("broker/shell.cpp", "#include <sqlite3.h>\n"), "only broker/database/sqlite.cpp"));
+  CHECK(finds(planted("broker/database/sqlite.cpp", "#include <libpq-fe.h>\n"), "only broker/database/postgres.cpp"));
   CHECK(planted("protocol/transport.cpp", "#include <zmq.hpp>\n") == "");
   CHECK(planted("broker/shell.cpp", "// #include <zmq.hpp>\n") == "");
 }

@@ -165,6 +165,23 @@ TEST_CASE("a database that is not as it should be is told, with the remedy") {
   CHECK_THROWS_AS(Follower(place.path, 10, [] {}), DatabaseError);
 }
 
+TEST_CASE("of a server's address host, port and name are shown, never its user or password") {
+  for (const std::string place : {"postgresql://h:1/n", "postgresql://u:s3cret@h:1/n", "postgres://h:1/n?password=s3cret&user=u",
+                                  "postgresql://u:%2Fs3cret%40%25@h:1/n?connect_timeout=3"}) {
+    CHECK(place_without_secrets(place) == "postgresql://h:1/n");
+  }
+  CHECK(place_without_secrets("postgresql://u:s3cret@/n?host=/run/p") == "postgresql:///n");
+  // A password with signs that end it: some part of it would be taken for the host, the port or the name.
+  for (const std::string place : {"postgresql://u:s3cret@s3cret@h/n", "postgresql://u:s3cret/s3cret@h/n", "postgresql://u:12/s3cret@h/n",
+                                  "postgresql://u:s3cret?s3cret@h/n", "postgresql://u:s3cret%zz@h/n", "postgresql://h/n?pass=s3cret",
+                                  "mysql://u:s3cret@h/n"}) {
+    CHECK_MESSAGE(place_without_secrets(place).find("s3cret") == std::string::npos, place);
+    const auto error = error_of(place, Purpose::edit);
+    CHECK(says(error, DatabaseError::Kind::foreign, "write "));
+    CHECK(std::string(error->what()).find("s3cret") == std::string::npos);
+  }
+}
+
 TEST_CASE("a follower tells what there is, what changes and what goes, by whomever") {
   const Place place;
   put(place.path, {"worker w1 : gpu=a", "client ann tenant=lab"});

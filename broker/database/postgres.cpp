@@ -1,0 +1,329 @@
+// PostgreSQL by libpq. The one file that includes its header.
+//
+// Every answer is awaited for a while only: a server that is stopped, or cut off, holds up nobody. Editors take turns by
+// the lock on the one row of `pointsman`. An address is taken apart by libpq and shown from its parts, without user and
+// password; one that could be read in two ways is refused, for libpq would name a part of the password as its host. libpq
+// is loaded when it is needed: with the fifteen libraries behind it every start of the program would take twice as long.
+#include "broker/database/postgres.hpp"
+
+#include <dlfcn.h>
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace pointsman::broker {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* connect_seconds = "3";
+constexpr std::chrono::seconds answer_within{4};
+
+constexpr std::array tables{
+    "CREATE TABLE pointsman (version BIGINT NOT NULL, change BIGINT NOT NULL)",
+    "CREATE TABLE known (about TEXT NOT NULL, name TEXT NOT NULL, tenant TEXT NOT NULL DEFAULT '',"
+    " priority BIGINT NOT NULL DEFAULT 0, priority_max BIGINT NOT NULL DEFAULT 9,"
+    " sessions BIGINT NOT NULL DEFAULT 0, waiting BIGINT NOT NULL DEFAULT 0,"
+    " asks TEXT NOT NULL DEFAULT '*', offers TEXT NOT NULL DEFAULT '*', attributes TEXT NOT NULL DEFAULT '',"
+    " PRIMARY KEY (about, name))",
+    "INSERT INTO pointsman VALUES (1, 1)"};
+static_assert(database_version == 1);
+
+constexpr const char* read_all =
+    "SELECT about, name, tenant, priority, priority_max, sessions, waiting, asks, offers, attributes"
+    " FROM known ORDER BY about COLLATE \"C\", name COLLATE \"C\"";
+constexpr const char* read_one =
+    "SELECT about, name, tenant, priority, priority_max, sessions, waiting, asks, offers, attributes"
+    " FROM known WHERE about = $1 AND name = $2";
+constexpr const char* write_one =
+    "INSERT INTO known (about, name, tenant, priority, priority_max, sessions, waiting, asks, offers,"
+    " attributes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+    " ON CONFLICT (about, name) DO UPDATE SET tenant = excluded.tenant, priority = excluded.priority,"
+    " priority_max = excluded.priority_max, sessions = excluded.sessions, waiting = excluded.waiting,"
+    " asks = excluded.asks, offers = excluded.offers, attributes = excluded.attributes";
+
+// What is used of libpq.
+struct Libpq {
+  struct Symbol {
+    void* at;
+    template <class Function>
+    operator Function*() const {
+      return reinterpret_cast<Function*>(at);
+    }
+  };
+  Symbol symbol(const char* name) {
+    void* at = library ? ::dlsym(library, name) : nullptr;
+    if (!at) there = false;
+    return {at};
+  }
+
+  void* library = ::dlopen("libpq.so.5", RTLD_NOW);
+  bool there = true;  // and all of the following
+  decltype(&::PQclear) clear = symbol("PQclear");
+  decltype(&::PQcmdTuples) cmdTuples = symbol("PQcmdTuples");
+  decltype(&::PQconnectdbParams) connectdbParams = symbol("PQconnectdbParams");
+  decltype(&::PQconninfoFree) conninfoFree = symbol("PQconninfoFree");
+  decltype(&::PQconninfoParse) conninfoParse = symbol("PQconninfoParse");
+  decltype(&::PQconsumeInput) consumeInput = symbol("PQconsumeInput");
+  decltype(&::PQerrorMessage) errorMessage = symbol("PQerrorMessage");
+  decltype(&::PQfinish) finish = symbol("PQfinish");
+  decltype(&::PQflush) flush = symbol("PQflush");
+  decltype(&::PQgetResult) getResult = symbol("PQgetResult");
+  decltype(&::PQgetlength) getlength = symbol("PQgetlength");
+  decltype(&::PQgetvalue) getvalue = symbol("PQgetvalue");
+  decltype(&::PQisBusy) isBusy = symbol("PQisBusy");
+  decltype(&::PQntuples) ntuples = symbol("PQntuples");
+  decltype(&::PQresultErrorField) resultErrorField = symbol("PQresultErrorField");
+  decltype(&::PQresultErrorMessage) resultErrorMessage = symbol("PQresultErrorMessage");
+  decltype(&::PQresultStatus) resultStatus = symbol("PQresultStatus");
+  decltype(&::PQsendQueryParams) sendQueryParams = symbol("PQsendQueryParams");
+  decltype(&::PQsetNoticeProcessor) setNoticeProcessor = symbol("PQsetNoticeProcessor");
+  decltype(&::PQsetSingleRowMode) setSingleRowMode = symbol("PQsetSingleRowMode");
+  decltype(&::PQsetnonblocking) setnonblocking = symbol("PQsetnonblocking");
+  decltype(&::PQsocket) socket = symbol("PQsocket");
+  decltype(&::PQstatus) status = symbol("PQstatus");
+};
+
+const Libpq& pq() {
+  static const Libpq loaded;
+  return loaded;
+}
+
+struct FreeOptions {
+  void operator()(PQconninfoOption* options) const { pq().conninfoFree(options); }
+};
+
+// Whether each sign of it that matters stands where it has to: no @ but the one before the host, and no others than numbers
+// for ports. What is wrong with those was meant as a part of a password, written without its % codes.
+bool is_clear(std::string_view place, std::string_view port) {
+  const std::string_view rest = place.substr(place.find("://") + 3);
+  const auto ats = std::count(rest.begin(), rest.end(), '@');
+  const bool numbers = port.find_first_not_of("0123456789,") == std::string_view::npos;
+  return numbers && (ats == 0 || (ats == 1 && rest.find('@') < rest.find_first_of("/?")));
+}
+
+class Postgres final : public Store {
+ public:
+  Postgres(const std::string& place, Purpose purpose) : place_(place) {
+    if (!pq().there) {
+      throw DatabaseError(DatabaseError::Kind::trouble,
+                          "a server of PostgreSQL is asked by libpq.so.5, which cannot be loaded",
+                          "install it: apt-get install libpq5");
+    }
+    if (!shown_postgres(place)) {
+      throw DatabaseError(
+          DatabaseError::Kind::foreign, "the address of the database cannot be read",
+          "write postgresql://USER:PASSWORD@HOST:PORT/NAME, and in user and password %40 for @, %2F for /,"
+          " %3A for :, %3F for ?, %25 for %");
+    }
+    // What stands behind dbname goes before what the place says.
+    const std::array<const char*, 6> names{"connect_timeout", "tcp_user_timeout",          "dbname",
+                                           "client_encoding", "fallback_application_name", nullptr};
+    const std::array<const char*, 6> values{connect_seconds, "4000",      place.c_str(),
+                                            "UTF8",          "pointsman", nullptr};
+    base_.reset(pq().connectdbParams(names.data(), values.data(), 1));
+    if (pq().status(base_.get()) != CONNECTION_OK) fail(nullptr);
+    const auto keep_quiet = [](void*, const char*) {};
+    pq().setNoticeProcessor(base_.get(), keep_quiet, nullptr);  // else it writes to stderr
+    pq().setnonblocking(base_.get(), 1);
+    know_tables(purpose);
+  }
+
+  std::uint64_t changes() override { return number_of("SELECT change FROM pointsman"); }
+
+  void each(const std::function<void(const Columns&)>& visit) override {
+    run(read_all, {}, [&](const Result& one) { visit(columns_in(one)); });
+  }
+
+  void begin() override {
+    run("BEGIN");
+    run("UPDATE pointsman SET change = change + 1");
+  }
+  void commit() override { run("COMMIT"); }
+
+  std::optional<Columns> find(std::string_view about, std::string_view name) override {
+    const Result found = run(read_one, {std::string(about), std::string(name)});
+    if (pq().ntuples(found.get()) == 0) return std::nullopt;
+    return columns_in(found);
+  }
+
+  void put(const Columns& record) override { run(write_one, {record.begin(), record.end()}); }
+
+  bool remove(std::string_view about, std::string_view name) override {
+    const Result done =
+        run("DELETE FROM known WHERE about = $1 AND name = $2", {std::string(about), std::string(name)});
+    return std::string_view(pq().cmdTuples(done.get())) != "0";
+  }
+
+  void clear() override { run("DELETE FROM known"); }
+
+  void back_up(const std::string&) override {
+    throw DatabaseError(DatabaseError::Kind::foreign,
+                        shown_place(place_) + " is a server's, which has its own way of backup",
+                        "use pg_dump; or pointsman db export FILE");
+  }
+
+  std::vector<std::string> check() override { return {}; }  // its server does
+
+ private:
+  struct Finish {
+    void operator()(PGconn* base) const { pq().finish(base); }
+  };
+  struct Clear {
+    void operator()(PGresult* result) const { pq().clear(result); }
+  };
+  using Result = std::unique_ptr<PGresult, Clear>;
+
+  // One statement, and its answer; or each row of it by itself, as it comes, so that no more than one is kept.
+  Result run(const char* sql, const std::vector<std::string>& parameters = {},
+             const std::function<void(const Result&)>& visit = {}) {
+    std::vector<const char*> texts;
+    for (const std::string& text : parameters) texts.push_back(text.c_str());
+    PGconn* base = base_.get();
+    if (pq().sendQueryParams(base, sql, static_cast<int>(texts.size()), nullptr, texts.data(), nullptr,
+                             nullptr, 0) == 0) {
+      fail(nullptr);
+    }
+    if (visit) pq().setSingleRowMode(base);
+    auto until = Clock::now() + answer_within;
+    for (int left = 1; left != 0;) {
+      left = pq().flush(base);
+      if (left < 0) fail(nullptr);
+      if (left > 0) await(POLLIN | POLLOUT, until);
+    }
+    Result answer;
+    for (;;) {
+      while (pq().isBusy(base) != 0) {
+        await(POLLIN, until);
+        if (pq().consumeInput(base) == 0) fail(nullptr);
+      }
+      Result next(pq().getResult(base));
+      if (!next) break;
+      if (pq().resultStatus(next.get()) == PGRES_SINGLE_TUPLE) {
+        visit(next);
+        until = Clock::now() + answer_within;
+      }
+      answer = std::move(next);
+    }
+    const ExecStatusType how = pq().resultStatus(answer.get());
+    if (how != PGRES_COMMAND_OK && how != PGRES_TUPLES_OK) fail(answer.get());
+    return answer;
+  }
+
+  void await(short what, Clock::time_point until) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
+    pollfd one{.fd = pq().socket(base_.get()), .events = what, .revents = 0};
+    const int ready = left > 0 ? ::poll(&one, 1, static_cast<int>(left)) : 0;
+    if (ready > 0 || (ready < 0 && errno == EINTR)) return;
+    throw DatabaseError(DatabaseError::Kind::trouble, shown_place(place_) + " does not answer",
+                        "see that its server runs, and that nobody keeps it locked");
+  }
+
+  // Its first row.
+  static Columns columns_in(const Result& result) {
+    Columns texts;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const int column = static_cast<int>(i);
+      texts[i].assign(pq().getvalue(result.get(), 0, column),
+                      static_cast<std::size_t>(pq().getlength(result.get(), 0, column)));
+    }
+    return texts;
+  }
+
+  std::uint64_t number_of(const char* sql) {
+    const Result result = run(sql);
+    std::uint64_t number = 0;
+    if (pq().ntuples(result.get()) > 0) {
+      const char* text = pq().getvalue(result.get(), 0, 0);
+      std::from_chars(text, text + pq().getlength(result.get(), 0, 0), number);
+    }
+    return number;
+  }
+
+  std::uint64_t tables_there() {
+    return number_of(
+        "SELECT count(*) FROM (VALUES (to_regclass('pointsman')), (to_regclass('known'))) AS t (one)"
+        " WHERE one IS NOT NULL");
+  }
+
+  // Makes them if there are none; somebody else may do so at the same moment.
+  void know_tables(Purpose purpose) {
+    std::uint64_t there = tables_there();
+    if (there == 0 && purpose == Purpose::edit) {
+      try {
+        run("BEGIN");
+        for (const char* table : tables) run(table);
+        run("COMMIT");
+      } catch (const DatabaseError&) {
+        run("ROLLBACK");
+        if (tables_there() != 2) throw;
+      }
+      there = 2;
+    }
+    if (there == 0) {
+      throw DatabaseError(DatabaseError::Kind::missing,
+                          "nothing was put down in " + shown_place(place_) + " yet",
+                          "start a broker with it, or: pointsman db set");
+    }
+    if (there != 2) {
+      throw DatabaseError(DatabaseError::Kind::foreign, shown_place(place_) + " is another program's",
+                          "name another database of the server");
+    }
+    const std::uint64_t version = number_of("SELECT version FROM pointsman");
+    if (version == database_version) return;
+    throw DatabaseError(DatabaseError::Kind::foreign,
+                        shown_place(place_) + " is of version " + std::to_string(version) +
+                            ", and this program knows version " + std::to_string(database_version),
+                        "export it with the program that made it, and import that here into a new one");
+  }
+
+  // The first line of what the server, or libpq, says.
+  [[noreturn]] void fail(const PGresult* result) {
+    std::string_view why = result ? pq().resultErrorMessage(result) : pq().errorMessage(base_.get());
+    why = why.substr(0, why.find('\n'));
+    const char* state = result ? pq().resultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
+    const std::string_view kind = state ? std::string_view(state).substr(0, 2) : "";
+    const char* remedy = kind == "53"   ? "see that the server has room; nothing was changed"
+                         : kind == "42" ? "see that this user may make, read and write tables there"
+                         : kind == "XX" ? "it is damaged: put a backup in its place"
+                                        : "see that the server runs, and lets this user in";
+    throw DatabaseError(DatabaseError::Kind::trouble, shown_place(place_) + ": " + std::string(why), remedy);
+  }
+
+  std::string place_;
+  std::unique_ptr<PGconn, Finish> base_;
+};
+
+}  // namespace
+
+std::optional<std::string> shown_postgres(const std::string& place) {
+  if (!pq().there) return std::nullopt;
+  const std::unique_ptr<PQconninfoOption, FreeOptions> options(pq().conninfoParse(place.c_str(), nullptr));
+  if (!options) return std::nullopt;
+  std::string host, port, name;
+  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+    if (option->val == nullptr) continue;
+    const std::string_view keyword = option->keyword;
+    if (keyword == "host") host = option->val;
+    if (keyword == "port") port = option->val;
+    if (keyword == "dbname") name = option->val;
+  }
+  if (!is_clear(place, port)) return std::nullopt;
+  if (host.starts_with('/')) host.clear();  // the folder of a socket
+  return "postgresql://" + host + (port.empty() ? "" : ":" + port) + "/" + name;
+}
+
+std::unique_ptr<Store> open_postgres(const std::string& place, Purpose purpose) {
+  return std::make_unique<Postgres>(place, purpose);
+}
+
+}  // namespace pointsman::broker
