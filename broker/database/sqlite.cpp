@@ -42,7 +42,7 @@ std::optional<Mark> mark_of(const std::string& path) {
 class Sqlite final : public Store {
  public:
   Sqlite(std::string path, Purpose purpose) : path_(std::move(path)) {
-    if (purpose == Purpose::edit) lock_.emplace(path_);
+    if (purpose == Purpose::edit) lock();
     const bool there = mark_of(path_).has_value();
     if (!there && purpose == Purpose::look) {
       throw DatabaseError(DatabaseError::Kind::missing, "there is no " + shown_place(path_),
@@ -171,6 +171,15 @@ class Sqlite final : public Store {
     Sqlite& store_;
     sqlite3_stmt* statement_ = nullptr;
   };
+
+  void lock() {
+    lock_.emplace(path_);
+    if (lock_->held()) return;
+    throw DatabaseError(DatabaseError::Kind::trouble,
+                        shown_place(path_) + " is being edited by somebody else, for longer than " +
+                            std::to_string(FolderLock::wait.count()) + " s",
+                        "see who holds its folder: fuser -v on it; and try again");
+  }
 
   void run(const char* sql) {
     if (sqlite3_exec(base_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) fail("be written");

@@ -117,6 +117,12 @@ std::string line_of(const KeysCommand& command, const PublicKey& key) {
   return line;
 }
 
+Problem busy(const std::string& path) {
+  return wrapper("the folder of " + path + " is locked by another editor, for longer than " +
+                     std::to_string(FolderLock::wait.count()) + " s; nothing was changed",
+                 "see who holds the folder: fuser -v on it; and try again");
+}
+
 }  // namespace
 
 int keys_make_command(const KeysCommand& command, const Context& context) {
@@ -163,6 +169,7 @@ int keys_allow_command(const KeysCommand& command, const Context& context) {
   const std::string& path = context.settings.broker.allowed;
   const PublicKey key = public_key_of(command.key);
   const FolderLock lock(path);
+  if (!lock.held()) return complain(busy(path), context.json);
   const auto text = text_of(path, true);
   if (const auto* problem = std::get_if<Problem>(&text)) return complain(*problem, context.json);
   auto read = parse_allowed(line_of(command, key));
@@ -175,6 +182,7 @@ int keys_allow_command(const KeysCommand& command, const Context& context) {
 int keys_revoke_command(const KeysCommand& command, const Context& context) {
   const std::string& path = context.settings.broker.allowed;
   const FolderLock lock(path);
+  if (!lock.held()) return complain(busy(path), context.json);
   const auto text = text_of(path, false);
   if (const auto* problem = std::get_if<Problem>(&text)) return complain(*problem, context.json);
   const auto keys = keys_in(path, std::get<std::string>(text));

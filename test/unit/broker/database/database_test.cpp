@@ -11,6 +11,7 @@
 
 #include "broker/database/follower.hpp"
 #include "broker/database/store.hpp"
+#include "protocol/folder_lock.hpp"
 
 using namespace pointsman;
 using namespace pointsman::broker;
@@ -180,6 +181,13 @@ TEST_CASE("of a server's address host, port and name are shown, never its user o
     CHECK(says(error, DatabaseError::Kind::foreign, "write "));
     CHECK(std::string(error->what()).find("s3cret") == std::string::npos);
   }
+}
+
+TEST_CASE("an editor waits for another one for so long only") {
+  const Place place;
+  const FolderLock other(place.path);
+  REQUIRE(other.held());
+  CHECK(says(error_of(place.path, Purpose::edit), DatabaseError::Kind::trouble, "is being edited by somebody else"));
 }
 
 TEST_CASE("a follower tells what there is, what changes and what goes, by whomever") {
