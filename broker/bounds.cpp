@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <iterator>
 
+#include "broker/core/deeds.hpp"
 #include "broker/core/principals.hpp"
 
 namespace pointsman::broker {
@@ -59,7 +60,9 @@ std::uint64_t records_of(const ShellOptions& options) {
   // Of a record: with the broker, with the thread that reads it, and on the way between. And what workers say themselves.
   const std::uint64_t known = 3 * (sizeof(Known) + 2 * node + texts(2) + limits::attribute_text + attribute_bytes() +
                                    2 * limits::allowed_patterns * (limits::name + 2 * text));
-  const std::uint64_t database = options.database.empty() ? 0 : core.known_max * known + core.workers_max * attribute_bytes();
+  const std::uint64_t past = sizeof(Deeds) + 2 * node + texts(4);  // that could not be written yet
+  const std::uint64_t database = options.database.empty() ? 0 : core.known_max * known + core.workers_max * attribute_bytes() +
+                                                                  options.history_max * past;
   const std::uint64_t key = sizeof(Principal) + 2 * sizeof(Allowance) + 6 * node + texts(4);
   return core.workers_max * worker_bytes() + core.services_max * service + core.sessions_max * session + core.demands_max * demand_bytes(core) +
          (core.sessions_max + core.waiting_max + core.remembered_max) * request_bytes() + core.watchers_max * watcher +
@@ -116,6 +119,8 @@ std::vector<Bound> bounds_of(const ShellOptions& options) {
        "of requests that differ in condition, preference or attributes, over all services",
        "the one used longest ago is forgotten; `refused limit-reached` if requests wait by all"},
       {"known_max", false, core.known_max, "records", "of the database, which count", "further ones do not count; `status` has how many"},
+      {"history_max", false, options.history_max, "rows", "of the history of workers in the database, one an instance of a worker",
+       "those noted last longest ago leave"},
       {"watchers_max", false, core.watchers_max, "connections", "that watch", "`refused limit-reached`"},
       {"watchers_per_key", false, core.watchers_per_key, "connections", "that watch, of a key that is no admin's",
        "`refused over-quota`"},

@@ -35,6 +35,8 @@ constexpr int drain_turns = 64;                                  // turns in a r
 constexpr Duration look_every = std::chrono::milliseconds(500);  // at the file of allowed keys
 constexpr Duration refusals_every = std::chrono::seconds(1);     // are counted, and the first few told
 constexpr int refusals_told = 10;
+constexpr Duration note_every = std::chrono::seconds(1);  // what workers did, for the history
+constexpr std::size_t noted_at_once = 1000;
 constexpr std::size_t traced_max = 10'000;  // peers that a trace tells apart
 
 class Shell {
@@ -92,6 +94,8 @@ class Shell {
       if (core_.deadline() <= now()) step(Elapsed{});
       notice_.tick(now());
     }
+    while (database_ && note()) {
+    }
   }
 
  private:
@@ -117,7 +121,8 @@ class Shell {
 
   // What is known counts before anybody comes.
   void follow(const ShellOptions& options) {
-    database_.emplace(options.database, options.core.known_max, [this] { transport_.wake(); });
+    database_.emplace(options.database, options.core.known_max, options.history_max,
+                      [this] { transport_.wake(); });
     learn();
   }
 
@@ -129,6 +134,16 @@ class Shell {
     for (const std::string& text : news.said) say(text);
     step(Learned{std::move(news.records)});
     count();
+  }
+
+  // What workers did, some of them at a time: when all are to be noted at once, nobody waits for the last of them. Whether
+  // there were any.
+  bool note() {
+    std::vector<Deeds> some = core_.take_deeds(noted_at_once);
+    if (some.size() < noted_at_once) note_at_ = now() + note_every;
+    if (some.empty()) return false;
+    database_->note(std::move(some));
+    return true;
   }
 
   void announce() {
@@ -211,6 +226,7 @@ class Shell {
     const std::uint64_t resident = resident_bytes();
     step(Memory{.resident = resident, .most = options_.memory_max, .bound = memory_bound(options_).total()});
     count();
+    if (database_ && database_->takes_deeds() && note_at_ <= now()) note();
     if (options_.memory_max == 0 || resident / 2 <= options_.memory_max) return;
     throw TransportError("the broker has " + in_bytes(resident) + " of memory, twice memory_max (" +
                          in_bytes(options_.memory_max) + "), and stops; start it again");
@@ -317,6 +333,7 @@ class Shell {
   std::string workers_;
   Instant stop_at_ = never;
   Instant weigh_at_{};
+  Instant note_at_{};
   std::optional<Newcomers> newcomers_;
   std::optional<Beacons> beacons_;  // nothing: nobody is answered
   std::optional<Member> member_;    // nothing: it is in no list

@@ -21,6 +21,7 @@ struct ShellOptions {
   std::string realm;  // file of the key that seals these answers; empty: none does
   std::string
       database;  // of what is known of workers, clients and keys: a path, sqlite:PATH or postgresql://…; empty: none
+  std::uint64_t history_max = 100'000;  // rows of the history of workers in it
   // A list of brokers in etcd that this one enters: etcd://HOST:PORT[,HOST:PORT]/PREFIX; empty: none.
   std::string membership;
   std::string name;  // by which it is there; empty: the address of its listener for clients

@@ -296,6 +296,7 @@ void Broker::check() const {
     charged += worker->charge;
     MUST(worker_timers_.contains(*worker));
     MUST(worker->untold.empty() != untelling_.contains(*worker));
+    MUST(worker->failures == 0 || doing_.contains(*worker));
     MUST(worker->untold.size() <= worker->assigned && worker->untold.size() < limits::events);
     for (const Seat& seat : worker->seats) {
       MUST(seat.worker == worker);

@@ -26,6 +26,7 @@
 
 #include "broker/core/audit.hpp"
 #include "broker/core/counters.hpp"
+#include "broker/core/deeds.hpp"
 #include "broker/core/known.hpp"
 #include "broker/core/late_releases.hpp"
 #include "broker/core/options.hpp"
@@ -100,6 +101,10 @@ class Broker {
   // Whether a worker offers the service at this moment, one that meets the condition and may be given somebody if there is one.
   // With a condition looks at all classes of the service.
   bool offers(std::string_view service, std::string_view when = {}) const;
+
+  // For a history: of so many workers at most that came, did or failed something, or left, since they were told last. Empty:
+  // there is no more for now. From the first Learned on; of workers that left while nobody asked only so many are kept.
+  std::vector<Deeds> take_deeds(std::size_t most);
 
  private:
   // To whom it refuses while it may not grant.
@@ -209,6 +214,11 @@ class Broker {
   Demand* reconsider(Asked& asked);
   void reconsider_waiting(const Touched& touched);
   void restrict(const Touched& touched);
+
+  // deeds.cpp: what workers have done, for a history
+  void note_deeds(Worker& worker);
+  void fail(Worker& worker);
+  void part(Worker& worker);
 
   // workers.cpp: registrations, leases, figures
   void on(const Address& from, const Register& message);
@@ -420,6 +430,8 @@ class Broker {
   LateReleases late_releases_;
   Chain<Aside, &Aside::telling> telling_;
   Chain<Worker, &Worker::untelling> untelling_;
+  Chain<Worker, &Worker::doing> doing_;
+  std::vector<Deeds> parted_;  // of workers that have left
   PoolChain<Asked, &Asked::beside> ended_{asked_pool_};
   IndexedHeap<Worker, &Worker::timer_place, Due> worker_timers_;
   IndexedHeap<Asked, &Asked::deadline_place, Due> deadlines_;

@@ -154,6 +154,8 @@ struct Worker {
   std::uint64_t last_done = 0;    // rank of its last completion
   std::uint64_t digest = 0;       // of its sessions
   int differs = 0;                // heartbeats in a row whose figures differed
+  std::uint32_t failures = 0;     // that no history was told of yet
+  Link<Worker> doing;             // workers that a history has something to be told of
   std::unique_ptr<RefusedByCode> refused_tickets;  // as it says; none: it refused none
   PoolChain<Session, &Session::of_worker> sessions;
   PoolChain<Session, &Session::releasing>

@@ -206,6 +206,7 @@ void Broker::on(const Address& from, const Register& message) {
   }
   worker_timers_.insert(worker, timer_of(worker));
   retime(worker);
+  note_deeds(worker);
   count(Count::registrations);
 
   const bool endless = worker.term == Duration{0};
@@ -445,6 +446,7 @@ bool Broker::brake(Worker& worker) {
 }
 
 void Broker::suspect(Worker& worker, bool Worker::*why, std::string reason) {
+  if (!worker.suspect()) fail(worker);
   worker.*why = true;
   worker.probing = false;
   count(Count::workers_suspected);
@@ -503,12 +505,14 @@ void Broker::charge(Worker& worker, std::uint64_t completed, Milliseconds busy) 
   if (completed > worker.completed) {
     worker.completed = completed;
     worker.last_done = ++done_ranks_;
+    note_deeds(worker);
   }
   if (busy > worker.busy) {
     const auto more = static_cast<std::uint64_t>((busy - worker.busy).count()) * 1000;
     worker.busy = busy;
     worker.charge += more;
     total_charge_ += more;
+    note_deeds(worker);
   }
 }
 
@@ -619,6 +623,7 @@ void Broker::strike_off(Worker& worker, Happening how, const std::string& reason
   total_charge_ -= worker.charge;
   worker_timers_.erase(worker);
   if (untelling_.contains(worker)) untelling_.erase(worker);
+  part(worker);
   brokers_below_.erase(worker.name);
   workers_by_name_.erase(worker.name);
   leave_peer(worker);

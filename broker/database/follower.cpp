@@ -3,6 +3,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <variant>
@@ -13,11 +14,17 @@ namespace {
 
 constexpr std::chrono::milliseconds look_every{100};
 constexpr std::chrono::milliseconds try_every{1000};  // while it is away
+constexpr std::chrono::seconds write_every{10};
+constexpr std::size_t batch = 1000;  // rows of the history that are written at once
 
 }  // namespace
 
-Follower::Follower(std::string place, std::uint64_t most, std::function<void()> wake)
-    : place_(std::move(place)), most_(most), wake_(std::move(wake)) {
+Follower::Follower(std::string place, std::uint64_t most, std::uint64_t most_past, std::function<void()> wake)
+    : place_(std::move(place)),
+      most_(most),
+      most_past_(most_past),
+      wake_(std::move(wake)),
+      write_at_(std::chrono::steady_clock::now() + write_every) {
   try {
     open();
     look();
@@ -46,15 +53,71 @@ Follower::News Follower::take() {
   return news;
 }
 
+void Follower::note(std::vector<Deeds> deeds) {
+  const std::lock_guard lock(mutex_);
+  for (Deeds& one : deeds) deeds_.push_back(std::move(one));
+  deeds_there_ = true;
+}
+
+// Of what is not written the newest figures, and all failures.
+void Follower::gather() {
+  std::vector<Deeds> more;
+  {
+    const std::lock_guard lock(mutex_);
+    more.swap(deeds_);
+    deeds_there_ = false;
+  }
+  for (Deeds& one : more) {
+    std::pair whom(one.worker, one.instance);
+    auto found = unwritten_.find(whom);
+    if (found == unwritten_.end()) {
+      if (unwritten_.size() < most_past_) unwritten_.emplace(std::move(whom), std::move(one));
+      continue;
+    }
+    Deeds& before = found->second;
+    before.jobs = std::max(before.jobs, one.jobs);
+    before.busy = std::max(before.busy, one.busy);
+    before.failures += one.failures;
+  }
+}
+
+// In batches: what is written of them stays so. A batch whose answer was lost is written again, which changes no figure but
+// that of failures.
+void Follower::write() {
+  write_at_ = std::chrono::steady_clock::now() + write_every;
+  if (unwritten_.empty() || !store_) return;
+  const auto now =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch());
+  try {
+    const auto store = open_store(place_, Purpose::note);
+    while (!unwritten_.empty()) {
+      std::vector<Deeds> some;
+      auto end = unwritten_.begin();
+      for (; end != unwritten_.end() && some.size() < batch; ++end) some.push_back(end->second);
+      store->note(some, static_cast<std::uint64_t>(now.count()), most_past_);
+      unwritten_.erase(unwritten_.begin(), end);
+    }
+    unwritable_ = false;
+  } catch (const DatabaseError& error) {
+    if (std::exchange(unwritable_, true)) return;
+    const std::lock_guard lock(mutex_);
+    news_.said.push_back("the history of workers is not written: " + std::string(error.what()));
+    news_there_ = true;
+  }
+}
+
 void Follower::follow() {
   sigset_t all;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_BLOCK, &all, nullptr);  // signals are the broker's
   for (std::unique_lock lock(mutex_);;) {
     const auto pause = store_ ? look_every : try_every;
-    if (stop_asked_.wait_for(lock, pause, [this] { return stop_; })) return;
+    const bool last = stop_asked_.wait_for(lock, pause, [this] { return stop_; });
     lock.unlock();
+    gather();
+    if (last) return write();
     look();
+    if (write_at_ <= std::chrono::steady_clock::now()) write();
     const bool news = has_news();
     if (news) wake_();
     lock.lock();

@@ -38,6 +38,11 @@ constexpr std::array tables{
     "INSERT INTO pointsman VALUES (1, 1)"};
 static_assert(database_version == 1);
 
+constexpr const char* history_table =
+    "CREATE TABLE history (worker TEXT NOT NULL, instance TEXT NOT NULL, jobs BIGINT NOT NULL,"
+    " busy_ms BIGINT NOT NULL, failures BIGINT NOT NULL, since BIGINT NOT NULL, seen BIGINT NOT NULL,"
+    " PRIMARY KEY (worker, instance))";
+
 constexpr const char* read_all =
     "SELECT about, name, tenant, priority, priority_max, sessions, waiting, asks, offers, attributes"
     " FROM known ORDER BY about COLLATE \"C\", name COLLATE \"C\"";
@@ -50,6 +55,29 @@ constexpr const char* write_one =
     " ON CONFLICT (about, name) DO UPDATE SET tenant = excluded.tenant, priority = excluded.priority,"
     " priority_max = excluded.priority_max, sessions = excluded.sessions, waiting = excluded.waiting,"
     " asks = excluded.asks, offers = excluded.offers, attributes = excluded.attributes";
+
+// Of arrays, so that a batch is one statement.
+constexpr const char* note_all =
+    "INSERT INTO history (worker, instance, jobs, busy_ms, failures, since, seen)"
+    " SELECT worker, instance, jobs, busy_ms, failures, $6::bigint, $6::bigint"
+    " FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) AS t (worker, instance, jobs, busy_ms, failures)"
+    " ON CONFLICT (worker, instance) DO UPDATE SET jobs = greatest(history.jobs, excluded.jobs),"
+    " busy_ms = greatest(history.busy_ms, excluded.busy_ms), failures = history.failures + excluded.failures,"
+    " seen = greatest(history.seen, excluded.seen)";
+constexpr const char* forget_some =
+    "DELETE FROM history WHERE (worker, instance) IN"
+    " (SELECT worker, instance FROM history ORDER BY seen, worker, instance"
+    " LIMIT greatest(0, (SELECT count(*) FROM history) - $1::bigint))";
+
+// As an array is written: {"a","b"}.
+void add_to(std::string& array, std::string_view element) {
+  array += array.empty() ? "{\"" : ",\"";
+  for (const char sign : element) {
+    if (sign == '"' || sign == '\\') array += '\\';
+    array += sign;
+  }
+  array += '"';
+}
 
 // What is used of libpq.
 struct Libpq {
@@ -166,6 +194,36 @@ class Postgres final : public Store {
 
   void clear() override { run("DELETE FROM known"); }
 
+  void note(std::span<const Deeds> deeds, std::uint64_t now, std::uint64_t most) override {
+    std::vector<std::string> arrays(5);
+    for (const Deeds& one : deeds) {
+      add_to(arrays[0], one.worker);
+      add_to(arrays[1], one.instance);
+      add_to(arrays[2], std::to_string(one.jobs));
+      add_to(arrays[3], std::to_string(one.busy.count()));
+      add_to(arrays[4], std::to_string(one.failures));
+    }
+    for (std::string& array : arrays) array += '}';
+    arrays.push_back(std::to_string(now));
+    run(note_all, arrays);
+    if (number_of("SELECT count(*) FROM history") > most) run(forget_some, {std::to_string(most)});
+  }
+
+  void each_past(const std::function<void(const Past&)>& visit) override {
+    if (there({"history"}) == 0) return;
+    run("SELECT worker, instance, jobs, busy_ms, failures, since, seen FROM history"
+        " ORDER BY worker COLLATE \"C\", since, instance COLLATE \"C\"",
+        {}, [&](const Result& row) {
+          visit({.deeds = {.worker = text_in(row, 0),
+                           .instance = text_in(row, 1),
+                           .jobs = number_in(row, 2),
+                           .busy = Milliseconds(number_in(row, 3)),
+                           .failures = number_in(row, 4)},
+                 .since = number_in(row, 5),
+                 .seen = number_in(row, 6)});
+        });
+  }
+
   void back_up(const std::string&) override {
     throw DatabaseError(DatabaseError::Kind::foreign,
                         shown_place(place_) + " is a server's, which has its own way of backup",
@@ -228,58 +286,69 @@ class Postgres final : public Store {
                         "see that its server runs, and that nobody keeps it locked");
   }
 
-  // Its first row.
+  // Of the first row.
+  static std::string text_in(const Result& result, int column) {
+    return {pq().getvalue(result.get(), 0, column),
+            static_cast<std::size_t>(pq().getlength(result.get(), 0, column))};
+  }
+  static std::uint64_t number_in(const Result& result, int column) {
+    const std::string text = text_in(result, column);
+    std::uint64_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+  }
   static Columns columns_in(const Result& result) {
     Columns texts;
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      const int column = static_cast<int>(i);
-      texts[i].assign(pq().getvalue(result.get(), 0, column),
-                      static_cast<std::size_t>(pq().getlength(result.get(), 0, column)));
-    }
+    for (std::size_t i = 0; i < texts.size(); ++i) texts[i] = text_in(result, static_cast<int>(i));
     return texts;
   }
 
   std::uint64_t number_of(const char* sql) {
     const Result result = run(sql);
-    std::uint64_t number = 0;
-    if (pq().ntuples(result.get()) > 0) {
-      const char* text = pq().getvalue(result.get(), 0, 0);
-      std::from_chars(text, text + pq().getlength(result.get(), 0, 0), number);
+    return pq().ntuples(result.get()) == 0 ? 0 : number_in(result, 0);
+  }
+
+  // How many of these there are.
+  std::uint64_t there(std::initializer_list<const char*> names) {
+    std::uint64_t found = 0;
+    for (const char* name : names) {
+      const Result result = run("SELECT to_regclass($1) IS NOT NULL", {name});
+      found += text_in(result, 0) == "t";
     }
-    return number;
+    return found;
   }
 
-  std::uint64_t tables_there() {
-    return number_of(
-        "SELECT count(*) FROM (VALUES (to_regclass('pointsman')), (to_regclass('known'))) AS t (one)"
-        " WHERE one IS NOT NULL");
+  // All or nothing; somebody else may do so at the same moment.
+  void make(std::span<const char* const> statements, const char* one) {
+    try {
+      run("BEGIN");
+      for (const char* statement : statements) run(statement);
+      run("COMMIT");
+    } catch (const DatabaseError&) {
+      run("ROLLBACK");
+      if (there({one}) == 0) throw;
+    }
   }
 
-  // Makes them if there are none; somebody else may do so at the same moment.
   void know_tables(Purpose purpose) {
-    std::uint64_t there = tables_there();
-    if (there == 0 && purpose == Purpose::edit) {
-      try {
-        run("BEGIN");
-        for (const char* table : tables) run(table);
-        run("COMMIT");
-      } catch (const DatabaseError&) {
-        run("ROLLBACK");
-        if (tables_there() != 2) throw;
-      }
-      there = 2;
-    }
-    if (there == 0) {
+    const bool edits = purpose == Purpose::edit;
+    std::uint64_t found = there({"pointsman", "known"});
+    if (found == 0 && edits) make(tables, "known");
+    if (found != 2) found = there({"pointsman", "known"});  // they may have come between the two looks
+    if (found == 0) {
       throw DatabaseError(DatabaseError::Kind::missing,
                           "nothing was put down in " + shown_place(place_) + " yet",
                           "start a broker with it, or: pointsman db set");
     }
-    if (there != 2) {
+    if (found != 2) {
       throw DatabaseError(DatabaseError::Kind::foreign, shown_place(place_) + " is another program's",
                           "name another database of the server");
     }
     const std::uint64_t version = number_of("SELECT version FROM pointsman");
-    if (version == database_version) return;
+    if (version == database_version) {
+      if (purpose == Purpose::note && there({"history"}) == 0) make(std::array{history_table}, "history");
+      return;
+    }
     throw DatabaseError(DatabaseError::Kind::foreign,
                         shown_place(place_) + " is of version " + std::to_string(version) +
                             ", and this program knows version " + std::to_string(database_version),

@@ -28,6 +28,11 @@ constexpr const char* tables =
     " PRIMARY KEY (about, name)) WITHOUT ROWID;";
 static_assert(database_version == 1);
 
+constexpr const char* history_table =
+    "CREATE TABLE IF NOT EXISTS history (worker TEXT NOT NULL, instance TEXT NOT NULL, jobs INTEGER NOT NULL,"
+    " busy_ms INTEGER NOT NULL, failures INTEGER NOT NULL, since INTEGER NOT NULL, seen INTEGER NOT NULL,"
+    " PRIMARY KEY (worker, instance)) WITHOUT ROWID;";
+
 constexpr const char* all_columns =
     "about, name, tenant, priority, priority_max, sessions, waiting, asks, offers, attributes";
 
@@ -42,19 +47,22 @@ std::optional<Mark> mark_of(const std::string& path) {
 class Sqlite final : public Store {
  public:
   Sqlite(std::string path, Purpose purpose) : path_(std::move(path)) {
-    if (purpose == Purpose::edit) lock();
+    const bool reads = purpose == Purpose::look;
+    if (!reads) lock();
     const bool there = mark_of(path_).has_value();
-    if (!there && purpose == Purpose::look) {
+    if (!there && purpose != Purpose::edit) {
       throw DatabaseError(DatabaseError::Kind::missing, "there is no " + shown_place(path_),
                           "put something down in it: pointsman db set --database " + path_ + " worker NAME --attribute NAME=VALUE");
     }
-    const int flags = purpose == Purpose::edit ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    const int flags = reads   ? SQLITE_OPEN_READONLY
+                      : there ? SQLITE_OPEN_READWRITE
+                              : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     const int code = sqlite3_open_v2(path_.c_str(), &base_, flags | SQLITE_OPEN_NOMUTEX, nullptr);
     try {
       if (code != SQLITE_OK) fail("be opened");
       sqlite3_extended_result_codes(base_, 1);
       sqlite3_busy_timeout(base_, busy_ms);
-      if (purpose == Purpose::edit) {
+      if (!reads) {
         run("PRAGMA journal_mode = WAL");
         run("PRAGMA synchronous = FULL");
       }
@@ -124,6 +132,48 @@ class Sqlite final : public Store {
     statement.step();
   }
 
+  void note(std::span<const Deeds> deeds, std::uint64_t now, std::uint64_t most) override {
+    run("BEGIN IMMEDIATE");
+    for (const Deeds& one : deeds) {
+      Statement statement(*this,
+                          "INSERT INTO history (worker, instance, jobs, busy_ms, failures, since, seen)"
+                          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (worker, instance) DO UPDATE SET"
+                          " jobs = max(jobs, excluded.jobs), busy_ms = max(busy_ms, excluded.busy_ms),"
+                          " failures = failures + excluded.failures, seen = max(seen, excluded.seen)");
+      statement.bind(1, one.worker);
+      statement.bind(2, one.instance);
+      statement.bind(3, one.jobs);
+      statement.bind(4, static_cast<std::uint64_t>(one.busy.count()));
+      statement.bind(5, one.failures);
+      statement.bind(6, now);
+      statement.step();
+    }
+    if (const std::uint64_t rows = count("SELECT count(*) FROM history"); rows > most) {
+      Statement statement(*this,
+                          "DELETE FROM history WHERE (worker, instance) IN"
+                          " (SELECT worker, instance FROM history ORDER BY seen, worker, instance LIMIT ?)");
+      statement.bind(1, rows - most);
+      statement.step();
+    }
+    run("COMMIT");
+  }
+
+  void each_past(const std::function<void(const Past&)>& visit) override {
+    if (count("SELECT count(*) FROM sqlite_master WHERE name = 'history'") == 0) return;
+    Statement statement(*this,
+                        "SELECT worker, instance, jobs, busy_ms, failures, since, seen FROM history"
+                        " ORDER BY worker, since, instance");
+    while (statement.step()) {
+      visit({.deeds = {.worker = statement.text(0),
+                       .instance = statement.text(1),
+                       .jobs = statement.number(2),
+                       .busy = Milliseconds(statement.number(3)),
+                       .failures = statement.number(4)},
+             .since = statement.number(5),
+             .seen = statement.number(6)});
+    }
+  }
+
   std::vector<std::string> check() override {
     std::vector<std::string> wrong;
     Statement statement(*this, "PRAGMA integrity_check(20)");
@@ -148,6 +198,10 @@ class Sqlite final : public Store {
       if (sqlite3_bind_text(statement_, at, text.data(), static_cast<int>(text.size()), SQLITE_STATIC) != SQLITE_OK) {
         store_.fail("be written");
       }
+    }
+    void bind(int at, std::uint64_t number) {
+      if (sqlite3_bind_int64(statement_, at, static_cast<sqlite3_int64>(number)) != SQLITE_OK)
+        store_.fail("be written");
     }
     bool step() {
       const int code = sqlite3_step(statement_);
@@ -201,7 +255,10 @@ class Sqlite final : public Store {
       throw DatabaseError(DatabaseError::Kind::foreign, shown_place(path_) + " is another program's", "name another file");
     }
     const std::uint64_t version = count("SELECT version FROM pointsman");
-    if (version == database_version) return;
+    if (version == database_version) {
+      if (purpose == Purpose::note) run(history_table);
+      return;
+    }
     throw DatabaseError(DatabaseError::Kind::foreign,
                         shown_place(path_) + " is of version " + std::to_string(version) + ", and this program knows version " +
                             std::to_string(database_version),

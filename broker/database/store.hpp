@@ -1,8 +1,10 @@
-// Store: the database in which operators put down what is known of workers, clients and keys.
+// Store: the database in which operators put down what is known of workers, clients and keys, and brokers what workers did.
 //
-// One interface, a kind of database behind each implementation. All have the same two tables: `known`, a row a record with
-// the columns of broker/core/known.hpp; and `pointsman`, one row with the version of the tables and a number that grows
-// with every change. Whoever edits by SQL adds one to it. Not thread safe. Everything may throw DatabaseError.
+// One interface, a kind of database behind each implementation. All have the same tables: `known`, a row a record with
+// the columns of broker/core/known.hpp; `pointsman`, one row with the version of the tables and a number that grows
+// with every change of those (whoever edits by SQL adds one to it); and `history`, a row an instance of a worker. That one came
+// later: it is made where it is missing, and programs of before do not mind it. Not thread safe. Everything may throw
+// DatabaseError.
 
 #pragma once
 
@@ -10,11 +12,13 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "broker/core/deeds.hpp"
 #include "broker/core/known.hpp"
 
 namespace pointsman::broker {
@@ -35,6 +39,13 @@ class DatabaseError : public std::runtime_error {
 
  private:
   Kind kind_;
+};
+
+// A row of the history. Its deeds' failures are all of them.
+struct Past {
+  Deeds deeds;
+  std::uint64_t since = 0;  // seconds of Unix: when it was noted first, and last
+  std::uint64_t seen = 0;
 };
 
 class Store {
@@ -58,6 +69,14 @@ class Store {
   virtual bool remove(std::string_view about, std::string_view name) = 0;  // false: there was none
   virtual void clear() = 0;
 
+  // Notes deeds in the history, all or nothing, and no change: figures as they are if they are more than before, failures
+  // added. They are in order of worker and instance, so that two who do so do not wait for each other. Of more than `most`
+  // rows those noted last longest ago leave. `now`: seconds of Unix.
+  virtual void note(std::span<const Deeds> deeds, std::uint64_t now, std::uint64_t most) = 0;
+
+  // Every row of the history, in order of worker, then of when it was noted first.
+  virtual void each_past(const std::function<void(const Past&)>& visit) = 0;
+
   // All of it as it is at this moment, in a new file.
   virtual void back_up(const std::string& path) = 0;
 
@@ -69,6 +88,7 @@ class Store {
 enum class Purpose {
   look,  // nothing is changed; it is there
   edit,  // it is made if it is not there, and nobody else edits it: a file until it is closed, else from begin() on
+  note,  // what workers did is noted; it is there
 };
 
 // `place`: the path of a file, sqlite:PATH, or postgresql://…, as libpq takes it.

@@ -147,6 +147,7 @@ struct DbCommand {
   bool replace = false;
 };
 int db_list_command(const DbCommand& command, const Context& context);
+int db_history_command(const DbCommand& command, const Context& context);
 int db_show_command(const DbCommand& command, const Context& context);
 int db_set_command(const DbCommand& command, const Context& context);
 int db_unset_command(const DbCommand& command, const Context& context);

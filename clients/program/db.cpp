@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -26,8 +28,10 @@ namespace {
 using broker::About;
 using broker::Columns;
 using broker::DatabaseError;
+using broker::Deeds;
 using broker::Known;
 using broker::KnownFault;
+using broker::Past;
 using broker::Purpose;
 using broker::Store;
 
@@ -176,6 +180,40 @@ std::size_t place_of(std::string_view field) {
                                   broker::known_columns.begin());
 }
 
+// What all instances of a worker did.
+struct Total {
+  std::string worker;
+  std::uint64_t instances = 0, jobs = 0, busy_ms = 0, failures = 0, since = 0, seen = 0;
+};
+
+std::string seconds_text(std::uint64_t ms) {
+  const std::string fraction = std::to_string(ms % 1000);
+  return std::to_string(ms / 1000) + "." + std::string(3 - fraction.size(), '0') + fraction + "s";
+}
+
+// In UTC.
+std::string date_text(std::uint64_t seconds) {
+  const std::time_t time = static_cast<std::time_t>(seconds);
+  std::tm parts{};
+  ::gmtime_r(&time, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text.data();
+}
+
+std::string json_of(const Past& past) {
+  const Deeds& deeds = past.deeds;
+  std::string text =
+      R"({"worker":)" + json_quote(deeds.worker) + R"(,"instance":)" + json_quote(deeds.instance);
+  const std::pair<const char*, std::uint64_t> numbers[] = {
+      {"jobs", deeds.jobs},
+      {"busy_ms", static_cast<std::uint64_t>(deeds.busy.count())},
+      {"failures", deeds.failures}};
+  for (const auto& [name, value] : numbers) text += ",\"" + std::string(name) + "\":" + std::to_string(value);
+  return text + R"(,"since":)" + json_quote(date_text(past.since)) + R"(,"seen":)" +
+         json_quote(date_text(past.seen)) + "}";
+}
+
 }  // namespace
 
 int db_list_command(const DbCommand& command, const Context& context) {
@@ -192,6 +230,52 @@ int db_list_command(const DbCommand& command, const Context& context) {
                  std::to_string(known.priority) + ".." + std::to_string(known.priority_max), number_or_dash(known.sessions),
                  number_or_dash(known.waiting), broker::to_text(known.asks), broker::to_text(known.offers),
                  shown(known.attributes)});
+    }
+    write_out(table.text(screen()));
+    return status(Exit::done);
+  });
+}
+
+// The instances of a worker are one line; the JSON has them all.
+int db_history_command(const DbCommand& command, const Context& context) {
+  return with_database(context, Purpose::look, [&](Store& store) {
+    std::string json;
+    std::vector<Total> totals;
+    store.each_past([&](const Past& past) {
+      if (!command.name.empty() && command.name != past.deeds.worker) return;
+      if (context.json) {
+        json += (json.empty() ? "" : ",") + json_of(past);
+        return;
+      }
+      if (totals.empty() || totals.back().worker != past.deeds.worker) {
+        totals.push_back({.worker = past.deeds.worker, .since = past.since, .seen = past.seen});
+      }
+      Total& total = totals.back();
+      ++total.instances;
+      total.jobs += past.deeds.jobs;
+      total.busy_ms += static_cast<std::uint64_t>(past.deeds.busy.count());
+      total.failures += past.deeds.failures;
+      total.seen = std::max(total.seen, past.seen);
+    });
+    if (context.json) {
+      write_out(R"({"database":)" +
+                json_quote(broker::place_without_secrets(context.settings.broker.database)) +
+                R"(,"history":[)" + json + "]}\n");
+      return status(Exit::done);
+    }
+    Table table({{"WORKER"},
+                 {"STARTS", true},
+                 {"JOBS", true},
+                 {"BUSY", true},
+                 {"PER JOB", true},
+                 {"FAILURES", true},
+                 {"SINCE"},
+                 {"SEEN"}});
+    for (const Total& total : totals) {
+      table.add({printable(total.worker), std::to_string(total.instances), std::to_string(total.jobs),
+                 seconds_text(total.busy_ms),
+                 total.jobs == 0 ? "-" : seconds_text(total.busy_ms / total.jobs),
+                 std::to_string(total.failures), date_text(total.since), date_text(total.seen)});
     }
     write_out(table.text(screen()));
     return status(Exit::done);

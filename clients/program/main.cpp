@@ -614,6 +614,11 @@ class CommandLine {
     list.add_option("ABOUT", db_.about, "Only of these: worker, client or key")->check(about());
     auto& show = db_command(db, "show", "Show one record", "  pointsman db show --database known.db worker zip-1 --json", db_show_command);
     whom(show);
+    auto& history = db_command(db, "history", "List what workers have done, as brokers have noted it, also those that are gone",
+                               "  pointsman db history --database known.db\n"
+                               "  pointsman db history zip-1 --json        # each of its instances",
+                               db_history_command);
+    history.add_option("WORKER", db_.name, "Only this one");
     auto& set = db_command(db, "set", "Put something down; what is not named stays as it is",
                            "  pointsman db set --database known.db worker zip-1 --attribute 'region={eu, us}' --offers zip\n"
                            "  pointsman db set key alice.key.pub --tenant lab --priority 2 --sessions 10 --asks zip,img.*",

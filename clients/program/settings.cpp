@@ -103,6 +103,8 @@ constexpr std::array setting_list{
     Key<Settings>{"broker.database", [](Settings& s) -> Slot { return Text{&s.broker.database}; },
                   "of what is known of workers, clients and keys, edited by `pointsman db`: a path, or postgresql://HOST/NAME"},
     Key<Settings>{"broker.known_max", core<&Options::known_max>, "records of that database", 1, 1'000'000},
+    Key<Settings>{"broker.history_max", [](Settings& s) -> Slot { return &s.broker.history_max; },
+                  "rows of the history of workers in that database; those noted last longest ago leave", 1, 10'000'000},
     Key<Settings>{"broker.membership", [](Settings& s) -> Slot { return Text{&s.broker.membership}; },
                   "etcd://HOST:PORT/PREFIX: a list of brokers that it enters; it grants while it is there"},
     Key<Settings>{"broker.name", [](Settings& s) -> Slot { return Text{&s.broker.name}; },

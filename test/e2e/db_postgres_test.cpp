@@ -65,10 +65,13 @@ class Server {
     CHECK(process_->wait(30s));
   }
 
-  void sql(const std::string& statement) const {
+  void sql(const std::string& statement) const { asked(statement); }
+
+  std::string asked(const std::string& statement) const {
     const Result done =
-        run({program("psql"), "-h", folder_.path(), "-U", "keeper", "-d", "postgres", "-c", statement});
+        run({program("psql"), "-h", folder_.path(), "-U", "keeper", "-d", "postgres", "-Atc", statement});
     REQUIRE_MESSAGE(done.code == 0, done.err);
+    return done.out;
   }
 
   std::string place(const std::string& user = "keeper") const {
@@ -101,10 +104,24 @@ class Station {
   std::string workers() const { return "ipc://" + folder_.path() + "/w"; }
 
   bool serves(const std::string& gpu) const {
-    return run({pointsman_program(), "call", "echo", "hello", "--when", "gpu == " + gpu, "--broker",
-                clients()})
-               .out == "hello";
+    const bool served =
+        run({pointsman_program(), "call", "echo", "hello", "--when", "gpu == " + gpu, "--broker", clients()})
+            .out == "hello";
+    jobs_ += served;
+    return served;
   }
+
+  // Ends the broker, and says how many jobs it knows of: all that were done.
+  int end() const {
+    const std::string all = R"("completed":)" + std::to_string(jobs_) + ",";
+    CHECK(eventually([&] {
+      return has(run({pointsman_program(), "ls", "workers", "--json", "--broker", clients()}).out, all);
+    }));
+    broker->signal(SIGTERM);
+    CHECK(broker->wait(30s) == 0);
+    return jobs_;
+  }
+
   std::string status() const {
     return run({pointsman_program(), "status", "--json", "--broker", clients()}).out;
   }
@@ -115,6 +132,7 @@ class Station {
  private:
   TemporaryFolder folder_;
   std::unique_ptr<Process> worker_;
+  mutable int jobs_ = 0;
 };
 
 }  // namespace
@@ -166,6 +184,13 @@ TEST_CASE(
   CHECK(eventually([&] { return one.serves("b") && two.serves("b") && three.serves("b"); }));
   CHECK_FALSE(one.away());
 
+  // Each had a worker of that name, with another instance, and called it.
+  int jobs = 0;
+  for (const Station* station : {&one, &two, &three}) jobs += station->end();
+  const Result history = db({"history", "w1"});
+  CHECK_MESSAGE(has(history.out, "w1           3 "), history.out);
+  CHECK_MESSAGE(server.asked("SELECT sum(jobs) FROM history") == std::to_string(jobs) + "\n", history.out);
+
   server.sql("UPDATE pointsman SET version = 2, change = change + 1");
   const Result foreign = db({"list"});
   CHECK(foreign.code == 2);
@@ -175,7 +200,6 @@ TEST_CASE(
   CHECK(broker.code == 2);
   CHECK(has(broker.err, "is of version 2"));
   CHECK_FALSE(has(broker.err, "keeper"));
-  CHECK(one.serves("b"));
 }
 
 TEST_CASE("e2e db: why a PostgreSQL server does not let in is told, and no password") {

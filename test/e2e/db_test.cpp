@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <signal.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -163,6 +165,27 @@ TEST_CASE("e2e db: records are set, shown, unset, listed, exported, imported, ba
   CHECK(checked.code == 0);
   CHECK_MESSAGE(is_json(checked.out), checked.out);
   CHECK(has(run({pointsman_program(), "db", "--help"}).out, "Exit codes:"));
+}
+
+TEST_CASE("e2e db: what workers did is noted at a broker's end at the latest, and adds up over their instances") {
+  House house;
+  CHECK(house.db({"history"}).code == 2);
+  for (const int calls : {2, 3}) {
+    house.start(house.database());
+    house.worker("w1", {});
+    for (int i = 0; i < calls; ++i) REQUIRE(house.pointsman({"call", "who"}).out == "w1");
+    CHECK(eventually([&] { return has(house.pointsman({"ls", "workers", "--json"}).out, R"("completed":)" + std::to_string(calls)); }));
+    house.fleet.clear();
+    house.broker->signal(SIGTERM);
+    REQUIRE(house.broker->wait(20s) == 0);
+  }
+  const Result history = house.db({"history"});
+  CHECK_MESSAGE(has(history.out, "w1           2     5 "), history.out);
+  const Result json = house.db({"history", "w1", "--json"});
+  CHECK_MESSAGE(is_json(json.out), json.out);
+  CHECK(has(json.out, R"("jobs":2)"));
+  CHECK(has(json.out, R"("jobs":3)"));
+  CHECK_FALSE(has(house.db({"history", "w2"}).out, "w1"));
 }
 
 TEST_CASE("e2e db: a full disk or a damaged database stops edits, never hand-offs") {

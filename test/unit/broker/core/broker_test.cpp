@@ -603,3 +603,23 @@ TEST_CASE("leases that run out all at once hold up nobody, and no dead worker is
   CHECK(granted->worker == "w" + std::to_string(dead));
   broker.check();
 }
+
+TEST_CASE("what workers did is handed out for a history, each time what is new, from when there is one") {
+  Talk talk;
+  talk.join("w0");
+  CHECK(talk.broker.take_deeds(10).empty());
+  talk.step(Learned{});
+  const auto lease = std::to_string(talk.join("w1"));
+  CHECK(talk.broker.take_deeds(10) == std::vector<Deeds>{{"w1", "i"}});
+  talk.say("w1", "heartbeat lease=" + lease + " completed=1 busy_ms=70");
+  talk.say("w1", "heartbeat lease=" + lease + " completed=3 busy_ms=90");
+  CHECK(talk.broker.take_deeds(10) == std::vector<Deeds>{{"w1", "i", 3, 90ms}});
+  CHECK(talk.broker.take_deeds(10).empty());
+  // Both fall silent, which is one failure each; another instance takes the place of one.
+  talk.sleep(13s);
+  talk.say("w1", "register worker=w1 instance=j endpoint=tcp://h:1 services=[{service=s}]");
+  CHECK(talk.broker.take_deeds(1) == std::vector<Deeds>{{"w1", "i", 3, 90ms, 1}});  // it has left
+  CHECK(talk.broker.take_deeds(1) == std::vector<Deeds>{{"w0", "i", 0, 0ms, 1}});
+  CHECK(talk.broker.take_deeds(1) == std::vector<Deeds>{{"w1", "j"}});
+  CHECK(talk.broker.take_deeds(1).empty());
+}

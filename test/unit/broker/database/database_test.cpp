@@ -48,6 +48,21 @@ std::vector<std::string> lines_of(Store& store) {
   return lines;
 }
 
+void note(const std::string& path, std::uint64_t now, const std::vector<Deeds>& deeds) {
+  open_store(path, Purpose::note)->note(deeds, now, 3);
+}
+
+std::vector<std::string> history_of(const std::string& path) {
+  std::vector<std::string> rows;
+  open_store(path, Purpose::look)->each_past([&](const Past& past) {
+    const Deeds& deeds = past.deeds;
+    rows.push_back(deeds.worker + "/" + deeds.instance + " " + std::to_string(deeds.jobs) + " " +
+                   std::to_string(deeds.busy.count()) + " " + std::to_string(deeds.failures) + " " +
+                   std::to_string(past.since) + ".." + std::to_string(past.seen));
+  });
+  return rows;
+}
+
 std::optional<DatabaseError> error_of(const std::string& place, Purpose purpose) {
   try {
     open_store(place, purpose);
@@ -72,7 +87,7 @@ void sql(const std::string& path, const std::string& statement) {
 class Followed {
  public:
   explicit Followed(const std::string& path, std::uint64_t most = 100)
-      : follower_(path, most, [this] {
+      : follower(path, most, 3, [this] {
           const std::lock_guard lock(mutex_);
           woken_.notify_all();
         }) {
@@ -96,7 +111,7 @@ class Followed {
 
  private:
   void take() {
-    news = follower_.take();
+    news = follower.take();
     for (const std::string& text : news.said) said += text + "\n";
     for (const Known& one : news.records) {
       if (one.says_nothing())
@@ -108,7 +123,9 @@ class Followed {
 
   std::mutex mutex_;
   std::condition_variable woken_;
-  Follower follower_;
+
+ public:
+  Follower follower;
 };
 
 }  // namespace
@@ -163,7 +180,7 @@ TEST_CASE("a database that is not as it should be is told, with the remedy") {
   put(place.path, {"worker w1 : gpu=a"});
   sql(place.path, "UPDATE pointsman SET version = 2");
   CHECK(says(error_of(place.path, Purpose::look), DatabaseError::Kind::foreign, "is of version 2, and this program knows version 1"));
-  CHECK_THROWS_AS(Follower(place.path, 10, [] {}), DatabaseError);
+  CHECK_THROWS_AS(Follower(place.path, 10, 10, [] {}), DatabaseError);
 }
 
 TEST_CASE("of a server's address host, port and name are shown, never its user or password") {
@@ -188,6 +205,34 @@ TEST_CASE("an editor waits for another one for so long only") {
   const FolderLock other(place.path);
   REQUIRE(other.held());
   CHECK(says(error_of(place.path, Purpose::edit), DatabaseError::Kind::trouble, "is being edited by somebody else"));
+}
+
+TEST_CASE("a history has a row an instance, figures that only grow, failures that add up, and so many rows") {
+  const Place place;
+  CHECK(says(error_of(place.path, Purpose::note), DatabaseError::Kind::missing, "there is no"));
+  put(place.path, {"worker w1 : gpu=a"});
+  const std::uint64_t changes = open_store(place.path, Purpose::look)->changes();
+  CHECK(history_of(place.path).empty());  // none has noted anything yet: there is no table
+  note(place.path, 100, {{"a", "1", 5, 70ms, 1}, {"b \"\\", "1", 1, 1ms, 0}});
+  note(place.path, 120, {{"a", "1", 5, 70ms, 1}, {"a", "2", 2, 9ms, 0}});  // one that was written twice, and a restart
+  note(place.path, 110, {{"a", "1", 3, 60ms, 0}});                      // late, by a broker that had it before
+  CHECK(history_of(place.path) == std::vector<std::string>{"a/1 5 70 2 100..120", "a/2 2 9 0 120..120", "b \"\\/1 1 1 0 100..100"});
+  CHECK(open_store(place.path, Purpose::look)->changes() == changes);
+  note(place.path, 130, {{"c", "1", 0, 0ms, 0}, {"d", "1", 0, 0ms, 0}});
+  CHECK(history_of(place.path) == std::vector<std::string>{"a/2 2 9 0 120..120", "c/1 0 0 0 130..130", "d/1 0 0 0 130..130"});
+}
+
+TEST_CASE("a follower writes what workers did at its end at the latest") {
+  const Place place;
+  {
+    Followed followed(place.path);
+    CHECK(followed.follower.takes_deeds());
+    followed.follower.note({{"a", "1", 1, 1ms, 1}, {"b", "1", 1, 1ms, 0}});
+    followed.follower.note({{"a", "1", 4, 9ms, 1}});
+  }
+  const auto rows = history_of(place.path);
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].starts_with("a/1 4 9 2 "));
 }
 
 TEST_CASE("a follower tells what there is, what changes and what goes, by whomever") {
