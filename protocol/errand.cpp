@@ -43,7 +43,8 @@ bool Errands::run(std::function<void()> work, std::function<void()> told) {
   tasks_.push_back(task);
   transport_.watch(task->event, [this, weak = std::weak_ptr<Task>(task)] {
     const auto done = weak.lock();
-    if (!done) return;
+    std::uint64_t count = 0;
+    if (!done || ::read(done->event, &count, sizeof count) < 0) return;  // takes over what the thread wrote
     transport_.unwatch(done->event);
     std::erase(tasks_, done);
     done->told();
