@@ -105,6 +105,8 @@ std::vector<Bound> bounds_of(const ShellOptions& options) {
       {"rows", true, limits::rows, "rows", "in one `listing`", "`next` leads to the others"},
       {"workers_max", false, core.workers_max, "workers", "registered", "`refused limit-reached`"},
       {"services_max", false, core.services_max, "services", "known", "`refused limit-reached`"},
+      {"offers_max", false, core.service.offers_max, "workers", "that offer one service (a setting of the service)",
+       "`refused limit-reached`"},
       {"services", true, limits::services, "services", "of one worker", "`refused bad-message`"},
       {"slots", true, limits::slots, "sessions", "of one worker", "`refused bad-message`"},
       {"sessions_max", false, core.sessions_max, "sessions", "reserved and open", "`refused limit-reached`"},

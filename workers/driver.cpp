@@ -18,6 +18,26 @@ namespace {
 // For a connection to come about, where there are other brokers.
 constexpr Duration patience_of_connection = std::chrono::seconds(1);
 
+// Where each service has its order of the brokers. Each is up to half longer, so that workers do not move all at once.
+constexpr Duration lost_for =
+    std::chrono::seconds(5);  // a broker that was lost is no use, if there is another
+constexpr Duration refused_for =
+    std::chrono::minutes(5);  // one that refused; one that a move to did not come about
+constexpr Duration scout_every =
+    std::chrono::seconds(3);  // whether one that comes before the present one is there
+constexpr Duration move_within = std::chrono::seconds(12);  // or the move does not come about
+
+Duration spread(Duration time) {
+  return time +
+         Duration(static_cast<Duration::rep>(random_number() % static_cast<std::uint64_t>(time.count() / 2)));
+}
+
+// Refusals of one broker that say nothing of others.
+bool elsewhere(Code code) {
+  return code == Code::limit_reached || code == Code::over_quota || code == Code::overloaded ||
+         code == Code::shutting_down || code == Code::not_allowed || code == Code::unknown_key;
+}
+
 std::string name_of(const Address& address) {
   return address.door == Door::broker ? "broker" : "c" + std::to_string(address.peer);
 }
@@ -27,6 +47,7 @@ std::string name_of(const Address& address) {
 Driver::Driver(Transport& transport, WorkerSettings settings, const std::string& brokers, Handlers handlers,
                bool trace, Credentials credentials, Notice& notice)
     : transport_(transport),
+      home_(settings.offers.front().service),
       core_(std::move(settings)),
       credentials_(std::move(credentials)),
       search_(
@@ -43,11 +64,12 @@ Driver::Driver(Transport& transport, WorkerSettings settings, const std::string&
 }
 
 Driver::~Driver() {
+  if (scout_ != 0) transport_.disconnect(scout_);
   if (peer_ != 0) transport_.disconnect(peer_);
 }
 
 Instant Driver::deadline() const {
-  return std::min({core_.deadline(), notice_.due(), search_.deadline(), stands_by_});
+  return std::min({core_.deadline(), notice_.due(), search_.deadline(), stands_by_, scout_due_});
 }
 
 void Driver::turn(Instant until, Helm::Lock* lock) {
@@ -62,6 +84,7 @@ void Driver::tend() {
     stands_by_ = never;
     tell(Gone{Door::broker, peer_});
   }
+  if (scout_due_ <= now()) scout();
   if (core_.deadline() <= now()) tell(Elapsed{});
   give_sign_of_life();
 }
@@ -117,12 +140,15 @@ void Driver::carry_out(Action&& action) {
     handlers_.enrolled(*enrolled);
   } else if (const auto* denied = std::get_if<Denied>(&action)) {
     handlers_.denied(*denied);
+    refused(denied->code);
   } else if (const auto* began = std::get_if<SessionBegan>(&action)) {
     handlers_.began(*began);
   } else if (const auto* over = std::get_if<SessionOver>(&action)) {
     handlers_.over(*over);
   } else if (std::holds_alternative<Reconnect>(action)) {
     reconnect();
+  } else if (std::holds_alternative<Departed>(action)) {
+    depart();
   } else if (auto* done = std::get_if<Done>(&action)) {
     notice_.stopping();
     done_ = std::move(*done);
@@ -142,6 +168,7 @@ void Driver::reconnect() {
   if (places.size() == 1 && places.front().same_door(broker_) && transport_.still_connecting(peer_)) return;
   if (peer_ != 0) transport_.disconnect(std::exchange(peer_, 0));
   search_.lost(broker_);
+  if (!heard_) shun(lost_for);
   if (heard_ || choose()) connect();
 }
 
@@ -149,13 +176,70 @@ void Driver::reconnect() {
 bool Driver::choose() {
   const auto& places = search_.places();
   if (places.empty()) return false;
-  broker_ = places[turn_++ % places.size()];
+  broker_ = search_.home() ? home_.first(places, now()).value_or(home_.least_avoided(places))
+                           : places[turn_++ % places.size()];
   return true;
 }
 
 // The first one is tried at once.
 void Driver::found() {
   if (peer_ == 0 && choose()) connect();
+  if (search_.home()) scout_due_ = std::min(scout_due_, now() + spread(scout_every));
+}
+
+void Driver::shun(Duration time) {
+  if (search_.home()) home_.avoid(broker_, now() + spread(time));
+}
+
+// By the broker that it is connected to; the core tries again there unless there is another one.
+void Driver::refused(Code code) {
+  if (!search_.home() || !elsewhere(code)) return;
+  shun(refused_for);
+  const auto next = home_.first(search_.places(), now());
+  if (!next) return;
+  if (peer_ != 0) transport_.disconnect(std::exchange(peer_, 0));
+  broker_ = *next;
+  connect();
+  tell(Move{});
+}
+
+// Looks whether a broker that comes before this one is there.
+void Driver::scout() {
+  if (scout_ != 0) transport_.disconnect(std::exchange(scout_, 0));
+  scout_due_ = now() + spread(scout_every);
+  const auto found = home_.better(search_.places(), broker_, now());
+  if (!found || peer_ == 0) return;
+  better_ = *found;
+  try {
+    scout_ =
+        transport_.connect(Door::broker, better_.endpoint, {}, credentials_at(credentials_, better_.key));
+  } catch (const std::runtime_error&) {  // as in connect()
+    return home_.avoid(better_, now() + refused_for);
+  }
+  transport_.on_handshake(scout_, [this](const Handshake& handshake) {
+    if (handshake.peer == scout_) return scouted(handshake);
+    shook_hands(handshake);
+  });
+}
+
+void Driver::scouted(const Handshake& handshake) {
+  if (handshake.final()) home_.avoid(better_, now() + spread(refused_for));
+  if (handshake.result != Handshake::Result::done) return;
+  home_.avoid(better_, now() + spread(refused_for));
+  scout_due_ = now() + spread(move_within);
+  tell(Move{});
+}
+
+// The core has left its broker: it goes to the one that was found, or to whom there is.
+void Driver::depart() {
+  if (peer_ != 0) transport_.disconnect(std::exchange(peer_, 0));
+  scout_due_ = now() + spread(scout_every);
+  stands_by_ = never;
+  if (scout_ == 0) return found();
+  peer_ = std::exchange(scout_, 0);
+  broker_ = better_;
+  home_.avoid(broker_, now());
+  heard_ = false;
 }
 
 // What can never be connected to is thrown if it is all that there was to begin with. Later, or among others, it is a

@@ -14,6 +14,7 @@
 #include "protocol/notice.hpp"
 #include "protocol/transport.hpp"
 #include "workers/core/worker.hpp"
+#include "workers/home.hpp"
 
 namespace pointsman::workers {
 
@@ -69,9 +70,15 @@ class Driver {
   void reconnect();
   bool choose();
   void found();
+  void shun(Duration time);
+  void refused(Code code);
+  void scout();
+  void scouted(const Handshake& handshake);
+  void depart();
   void shook_hands(const Handshake& handshake);
 
   Transport& transport_;
+  Home home_;
   WorkerCore core_;
   Credentials credentials_;
   finder::Search search_;
@@ -81,6 +88,12 @@ class Driver {
   Instant stands_by_ = never;  // then the connection stands, or the next broker gets its turn
   bool heard_ = false;         // it has said something since the connection was made
   std::uint64_t peer_ = 0;  // the connection to the broker
+
+  // Where each service has its order of the brokers.
+  finder::Place better_;        // where it looked last whether somebody is there
+  std::uint64_t scout_ = 0;     // the connection to that one
+  Instant scout_due_ = never;   // the next look
+
   Handshake trouble_;       // the last handshake, if it went wrong
   Handlers handlers_;
   bool trace_;

@@ -16,6 +16,7 @@ namespace pointsman::broker {
 struct ServiceSettings {
   Policy policy = Policy::weighted_round_robin;
   std::uint64_t queue_max = 10'000;  // requests that may wait
+  std::uint64_t offers_max = 100'000;  // workers that may offer it; further ones go to another broker, if they know one
   Duration slow_start{0};            // a newcomer's slots grow over this; 0: all at once
   Duration aging{std::chrono::seconds(5)};  // a priority step is worth this much waiting; 0: plain first come first served
   bool on_demand = false;            // somebody starts workers when requests wait: they wait also while there is none

@@ -103,7 +103,18 @@ std::optional<Fault> Broker::fault_of(const Register& message) const {
     return Fault{Code::name_taken, "worker \"" + message.worker + "\" is alive as another instance"};
   }
   std::size_t fresh = 0;
-  for (const Offer& offer : message.services) fresh += !services_.contains(offer.service);
+  for (const Offer& offer : message.services) {
+    const auto known = services_.find(offer.service);
+    fresh += known == services_.end();
+    if (known == services_.end()) continue;
+    const Service& service = *known->second;
+    const bool anew = holder != workers_by_name_.end() &&
+                      std::any_of(holder->second->seats.begin(), holder->second->seats.end(),
+                                  [&](const Seat& seat) { return seat.service == &service; });
+    if (anew || service.seats.size() < service.settings.offers_max) continue;
+    return Fault{Code::limit_reached,
+                 "offers_max of \"" + offer.service + "\" is " + std::to_string(service.settings.offers_max)};
+  }
   if (services_.size() + fresh > options_.services_max) {
     return Fault{Code::limit_reached, "services_max is " + std::to_string(options_.services_max)};
   }

@@ -1,7 +1,7 @@
 // Config: the configuration file, TOML.
 //
 //   [broker]                      every key of broker::Options, and clients, workers, insecure, drain
-//   [[service]] name = "zip"      policy, queue_max, slow_start, aging, hang; name = "*": of those not listed
+//   [[service]] name = "zip"      policy, queue_max, offers_max, slow_start, aging, hang; name = "*": of those not listed
 //   [client] broker, timeout
 //   [worker] broker
 //   [up] folder, stop, broker, ready, watchdog

@@ -49,7 +49,7 @@ std::string identity(const Answer& answer) { return answer.broker + " " + std::t
 bool may_lead_to(const std::string& endpoint, const NetAddress& at) {
   const auto parsed = parse_sources(endpoint, 1);
   const auto* sources = std::get_if<Sources>(&parsed);
-  if (sources == nullptr || !is_single(*sources) || !sources->front().key.empty()) return false;
+  if (sources == nullptr || !is_single(*sources) || sources->front().what != endpoint) return false;
   return at.loopback || endpoint.starts_with("tcp://");
 }
 

@@ -140,7 +140,7 @@ void Search::read(std::size_t source) {
                      .problem = fault->problem + (fault->remedy.empty() ? "" : "; " + fault->remedy)});
   }
   Said said{.source = source};
-  for (const Source& line : std::get<Sources>(parsed)) said.places.push_back({line.what, line.key});
+  for (const Source& line : std::get<Sources>(parsed)) said.places.push_back({line.what, line.key, {}, line.name});
   tell(said);
 }
 
@@ -264,7 +264,7 @@ void Search::heard(std::size_t source, const Answered& answered) {
   }
   const Answer& answer = answered.answer;
   Found found{.source = source, .place = {}, .lease = answer.lease_ms};
-  found.place = {door_of(answer), credentials_.own ? to_z85(answer.key) : std::string(), identity(answer)};
+  found.place = {door_of(answer), credentials_.own ? to_z85(answer.key) : std::string(), identity(answer), answer.broker};
   tell(found);
   found.place.endpoint = as_seen(door_of(answer), answered);
   if (!found.place.endpoint.empty()) tell(found);

@@ -52,6 +52,9 @@ class Search {
 
   const std::vector<Place>& places() const { return finder_.places(); }
 
+  // Whether each service has its order of them.
+  bool home() const { return is_home(finder_.sources()); }
+
   // As an error should say it: where it was looked, and what was wrong there.
   std::string explain() const;
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-// brokers.mjs SOURCES [clients|workers]: finds brokers, a line each: the endpoint, and the public key if one was told.
-// SOURCES are endpoints, file:PATH, dns:NAME[:PORT], lookup:ENDPOINT, etcd://HOST:PORT/PREFIX, auto[:GROUP] and env:VARIABLE, with commas between
-// them, as `pointsman help brokers` has it. With POINTSMAN_REALM (a file that `pointsman keys make --realm` wrote) strangers' answers to `auto` do not
-// count. With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY questions to brokers are encrypted.
-// Nothing but PROTOCOL.md, "Finding brokers", "Lists in etcd" and "Tiers".
+// brokers.mjs SOURCES [clients|workers [SERVICE]]: finds brokers, a line each: the endpoint, and the public key if one was told.
+// SOURCES are endpoints, file:PATH, dns:NAME[:PORT], lookup:ENDPOINT, etcd://HOST:PORT/PREFIX, auto[:GROUP], env:VARIABLE and home, with commas
+// between them, as `pointsman help brokers` has it; with home brokers are in the order of the service. With POINTSMAN_REALM (a file that `pointsman
+// keys make --realm` wrote) strangers' answers to `auto` do not count. With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and
+// POINTSMAN_BROKER_KEY questions to brokers are encrypted.
+// Nothing but PROTOCOL.md, "Several brokers", "Finding brokers", "Lists in etcd" and "Tiers".
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
@@ -21,6 +22,22 @@ export const { POINTSMAN_KEY: own, POINTSMAN_BROKER_KEY: brokerKey } = process.e
 // A key in a file of keys; or itself, if it is no file.
 export const keyIn = (file, half = 'public') =>
   existsSync(file) ? readFileSync(file, 'utf8').match(new RegExp(`^${half} (\\S+)`, 'm'))[1] : file
+
+const cut = x => BigInt.asUintN(64, x)
+
+export const digest = number => {
+  let z = cut(BigInt(number) + 0x9e3779b97f4a7c15n)
+  z = cut((z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n)
+  z = cut((z ^ (z >> 27n)) * 0x94d049bb133111ebn)
+  return (z ^ (z >> 31n)) >> 11n
+}
+
+// Of several brokers a service begins with the one of the highest.
+const score = (service, broker) => digest(Buffer.from(`${service}\0${broker}`).reduce(
+  (hash, byte) => cut((hash ^ BigInt(byte)) * 0x100000001b3n), 0xcbf29ce484222325n))
+
+// By what a broker is known: what it is called, else its host, in which its two endpoints agree.
+const nameOf = ({ name, endpoint }) => name || (endpoint.startsWith('tcp://') ? endpoint.replace(/:\d+$/, '') : endpoint)
 
 // A connection to somebody with this public key; without one it is not encrypted.
 export const link = (endpoint, key) => {
@@ -66,7 +83,7 @@ const answer = (datagram, nonces, group, realm) => {
   if (text.length !== at + 48 || texts[0] !== group || !text.readBigUInt64BE(at + 40) || /\p{Cc}|\ufffd/u.test(texts.join(''))) return
   // Anybody may say a key; a seal says whose it is.
   const key = text.subarray(at, at + 32)
-  return { identity: `${texts[1]} ${text.readBigUInt64BE(at + 32)}`, clients: texts[2], workers: texts[3],
+  return { identity: `${texts[1]} ${text.readBigUInt64BE(at + 32)}`, name: texts[1], clients: texts[2], workers: texts[3],
     key: realm && key.some(byte => byte) ? toZ85(key) : '' }
 }
 
@@ -107,7 +124,7 @@ const askAll = async (group, door) => {
       const told = answer(datagram, nonces, group, realm)
       if (!told || found.has(told.identity) || found.size === 64) return
       const endpoints = reachable(told[door], name, sender.address)
-      if (endpoints.length) found.set(told.identity, endpoints.map(endpoint => ({ endpoint, key: told.key })))
+      if (endpoints.length) found.set(told.identity, endpoints.map(endpoint => ({ endpoint, key: told.key, name: told.name })))
     })
   }
   for (const patience of [200, 400, 800]) {
@@ -121,7 +138,11 @@ const askAll = async (group, door) => {
   return [...found.values()].flat()
 }
 
-const written = line => ({ endpoint: line.split(' ')[0], key: line.split(' ')[1] ?? '' })
+// A broker as it is listed.
+const written = line => {
+  const [, name = '', text] = line.match(/^(?:([^ =]*)=(?=(?:tcp|ipc):\/\/))?(.*)$/)
+  return { endpoint: text.split(' ')[0], key: text.split(' ')[1] ?? '', name }
+}
 
 // Brokers that are registered with this one, as long as they take somebody.
 const below = async ({ endpoint, key }, door) => {
@@ -161,8 +182,9 @@ const listed = async (kind, what, door) => {
 
 const look = async (source, door) => {
   const kind = source.split(':', 1)[0], what = source.slice(kind.length + 1)
-  if (kind === 'env') return find(process.env[what] ?? '', door)
+  if (kind === 'env') return lookAll(process.env[what] ?? '', door)
   if (/^etcds?$/.test(kind)) return listed(kind, what, door)
+  if (source === 'home') return [null]
   if (kind === 'lookup') return below(written(what), door)
   if (kind === 'auto') return askAll(what || 'default', door)
   if (kind === 'file') {
@@ -177,16 +199,26 @@ const look = async (source, door) => {
   return [written(source)]
 }
 
-// Endpoints of the brokers that there are now, each with its key or an empty text.
-export const find = async (sources, door = 'clients') => {
+// All that the sources say; null: the word home.
+const lookAll = async (sources, door) => {
   const found = []
   for (const source of (sources.match(/\s*etcds?:\/\/[^/]*[^,]*|[^,]+/g) ?? []).map(text => text.trim()).filter(Boolean)) found.push(...await look(source, door))
-  return [...new Map(found.map(place => [place.endpoint, place])).values()].slice(0, 64)
+  return found
+}
+
+// Endpoints of the brokers that there are now, each with its key or an empty text: with home in the order of the service, else
+// beginning with whose turn it is.
+export const find = async (sources, door = 'clients', service = '', turn = 0) => {
+  const places = await lookAll(sources, door)
+  const found = [...new Map(places.filter(Boolean).map(place => [place.endpoint, place])).values()].slice(0, 64)
+  const scores = new Map(found.map(place => [place, score(service, nameOf(place))]))
+  if (places.includes(null)) return found.sort((a, b) => Number(scores.get(b) - scores.get(a)))
+  return [...found.slice(turn % found.length), ...found.slice(0, turn % found.length)]
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const [sources, door] = process.argv.slice(2)
-  const places = await find(sources, door)
+  const [sources, door, service] = process.argv.slice(2)
+  const places = await find(sources, door, service)
   for (const { endpoint, key } of places) console.log(`${endpoint} ${key}`.trim())
   if (!places.length) console.error(`no broker was found at ${sources}`), process.exit(1)
 }

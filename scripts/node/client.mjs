@@ -67,15 +67,15 @@ const acquireAt = async (endpoint, key, request, end, way, last = false) => {
   }
 }
 
-// A grant by the first broker that gives one; which is asked first is up to chance.
+// A grant by the first broker that gives one; which is asked first is up to chance, or where there is `home` to the service.
 const acquire = async service => {
   const sources = process.env.POINTSMAN_BROKER ?? 'tcp://127.0.0.1:5570'
-  const brokers = await find(sources)
+  const brokers = await find(sources, 'clients', service, Math.floor(Math.random() * 64))
   if (!brokers.length) throw refusal('unreachable', `no broker was found at ${sources}`)
   const request = { op: 'request', id: randomUUID(), service }
-  const first = Math.floor(Math.random() * brokers.length), end = performance.now() + 5000
+  const end = performance.now() + 5000
   for (let left = brokers.length - 1; ; left--) {
-    const { endpoint, key } = brokers[(first + brokers.length - left) % brokers.length]
+    const { endpoint, key } = brokers[brokers.length - 1 - left]
     try {
       return await acquireAt(endpoint, own && keyIn(key || brokerKey), request, end, [], !left)
     } catch (problem) {

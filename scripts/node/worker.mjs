@@ -11,7 +11,7 @@ import { setTimeout as pass } from 'node:timers/promises'
 import { encode, decode } from '@msgpack/msgpack'
 import { blake2b } from '@noble/hashes/blake2b'
 import { Dealer, Router } from 'zeromq'
-import { brokerKey, find, keyIn, own } from './brokers.mjs'
+import { brokerKey, digest, find, keyIn, own } from './brokers.mjs'
 
 const work = async frames => frames.map(frame => [...frame.toString()].reverse().join(''))
 
@@ -46,13 +46,6 @@ const keys = new Map() // by lease: what seals its tickets
 let completed = 0, busy = 0, progress = 0, clock = 0, draining = false, leaving
 let broker, lease, term, interval, goodUntil, beat, sent, last, seen, events, reported
 
-const digest = session => {
-  const cut = x => BigInt.asUintN(64, x)
-  let z = cut(BigInt(session) + 0x9e3779b97f4a7c15n)
-  z = cut((z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n)
-  z = cut((z ^ (z >> 27n)) * 0x94d049bb133111ebn)
-  return (z ^ (z >> 31n)) >> 11n
-}
 const fingerprint = (kind, of) =>
   Number(Buffer.from(blake2b(`pointsman ${kind}\0${of}`, { dkLen: 32 })).readBigUInt64BE() >> 11n)
 const held = () => [...sessions].map(([session, { service, client, id, key, peer }]) =>
@@ -71,13 +64,14 @@ const tell = (op, fields = {}) => {
 
 // Looks for brokers; those that it knows stay while there are none.
 let brokers = []
+const first = Math.floor(Math.random() * 2 ** 32)
 const look = async () => {
-  const found = await find(process.env.POINTSMAN_WORKERS ?? 'tcp://127.0.0.1:5571', 'workers')
+  const found = await find(process.env.POINTSMAN_WORKERS ?? 'tcp://127.0.0.1:5571', 'workers', service, first)
   if (found.length) brokers = found
 }
 await look()
 while (!brokers.length) await pass(200), await look()
-let place, turn = Math.floor(Math.random() * 2 ** 32)
+let place, turn = 0
 // Registers, on a new connection: with the same broker if there was a lease, else with the next one.
 const begin = () => {
   broker?.close()

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""brokers.py SOURCES [clients|workers]: finds brokers, a line each: the endpoint, and the public key if one was told.
+"""brokers.py SOURCES [clients|workers [SERVICE]]: finds brokers, a line each: the endpoint, and the public key if one was told.
 
-SOURCES are endpoints, file:PATH, dns:NAME[:PORT], lookup:ENDPOINT, etcd://HOST:PORT/PREFIX, auto[:GROUP] and env:VARIABLE, with commas between
-them, as `pointsman help brokers` has it. With POINTSMAN_REALM (a file that `pointsman keys make --realm` wrote) strangers' answers to `auto` do not count.
+SOURCES are endpoints, file:PATH, dns:NAME[:PORT], lookup:ENDPOINT, etcd://HOST:PORT/PREFIX, auto[:GROUP], env:VARIABLE and home, with commas
+between them, as `pointsman help brokers` has it; with home brokers are in the order of the service. With POINTSMAN_REALM (a file that `pointsman keys
+make --realm` wrote) strangers' answers to `auto` do not count.
 With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY questions to brokers are encrypted.
-Nothing but PROTOCOL.md, "Finding brokers", "Lists in etcd" and "Tiers".
+Nothing but PROTOCOL.md, "Several brokers", "Finding brokers", "Lists in etcd" and "Tiers".
 """
 import base64, hashlib, hmac, json, os, random, re, select, socket, struct, sys, time
 import msgpack, zmq, zmq.utils.z85
@@ -17,6 +18,34 @@ def key_in(file, half="public"):
     """A key in a file of keys; or itself, if it is no file."""
     lines = open(file).readlines() if os.path.exists(file) else [f"public {file}"]
     return next(line.split()[1] for line in lines if line.startswith(half + " ")).encode()
+
+
+def digest(number):
+    mask = 2**64 - 1
+    z = (number + 0x9E3779B97F4A7C15) & mask
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & mask
+    z = (z ^ z >> 27) * 0x94D049BB133111EB & mask
+    return (z ^ z >> 31) >> 11
+
+
+def score(service, broker):
+    """Of several brokers a service begins with the one of the highest."""
+    hash = 0xCBF29CE484222325
+    for byte in f"{service}\0{broker}".encode():
+        hash = (hash ^ byte) * 0x100000001B3 % 2**64
+    return digest(hash)
+
+
+def written(text):
+    """A broker as it is listed: its endpoint, its key, its name."""
+    named = re.match("([^ =]*)=((?:tcp|ipc)://.*)", text)
+    endpoint, key = ((named[2] if named else text) + " ").split(" ")[:2]
+    return endpoint, key, named[1] if named else ""
+
+
+def name_of(place):
+    """By what a broker is known: what it is called, else its host, in which its two endpoints agree."""
+    return place[2] or (place[0].rpartition(":")[0] if place[0].startswith("tcp://") else place[0])
 
 
 def link(endpoint, key):
@@ -109,7 +138,7 @@ def ask_all(group, door):
                 if told and told[0] not in found:
                     endpoints = reachable(told[1][door], askers[asker][0], sender[0])
                     if endpoints:
-                        found[told[0]] = [(endpoint, told[2]) for endpoint in endpoints]
+                        found[told[0]] = [(endpoint, told[2], told[0][0]) for endpoint in endpoints]
         if found:
             break
     for asker in askers:
@@ -125,7 +154,7 @@ def below(broker, key, door):
         if not socket.poll(3000):
             break
         page = msgpack.unpackb(socket.recv_multipart()[1])
-        found += [(row.get(door, ""), row.get("key", "")) for row in page.get("brokers", []) if row.get("state", "alive") == "alive"]
+        found += [(row.get(door, ""), row.get("key", ""), "") for row in page.get("brokers", []) if row.get("state", "alive") == "alive"]
         after = page.get("next", "")
         if not after or len(found) >= 1024:
             break
@@ -147,45 +176,60 @@ def listed(kind, what, door):
             rows = [json.loads(base64.b64decode(pair["value"]))["brokers"][0] for pair in pairs]
         except (OSError, ValueError, LookupError, TypeError):  # the next one, then
             continue
-        return [(row[door], row.get("key", "")) for row in rows if row.get(door) and bool(row.get("key")) == bool(OWN)]
+        return [(row[door], row.get("key", ""), "") for row in rows if row.get(door) and bool(row.get("key")) == bool(OWN)]
     return []
 
 
-def find(sources, door="clients"):
-    """Endpoints of the brokers that there are now, each with its key or an empty text."""
+def look(sources, door):
+    """All that the sources say: endpoints, keys, names; None: the word home."""
     places = []
     for source in filter(None, map(str.strip, re.findall(r"\s*etcds?://[^/]*[^,]*|[^,]+", sources))):
         kind, _, what = source.partition(":")
         if kind == "env":
-            places += find(os.environ.get(what, ""), door)
+            places += look(os.environ.get(what, ""), door)
+        elif source == "home":
+            places.append(None)
         elif kind == "file":
             if os.path.exists(what):
                 lines = filter(None, map(str.strip, open(what)))
-                places += [tuple((line + " ").split(" ")[:2]) for line in lines if line[0] != "#"]
+                places += [written(line) for line in lines if line[0] != "#"]
         elif kind == "dns":
             name, _, port = what.partition(":")
             try:
                 for family, *_, address in socket.getaddrinfo(name, port or PORTS[door], type=socket.SOCK_STREAM):
                     host = f"[{address[0]}]" if family == socket.AF_INET6 else address[0]
-                    places.append((f"tcp://{host}:{address[1]}", ""))
+                    places.append((f"tcp://{host}:{address[1]}", "", ""))
             except socket.gaierror:
                 continue
         elif kind == "lookup":
-            places += below(*(what + " ").split(" ")[:2], door)
+            places += below(*written(what)[:2], door)
         elif kind in ("etcd", "etcds"):
             places += listed(kind, what, door)
         elif kind == "auto":
             places += ask_all(what or "default", door)
         else:
-            places.append(tuple((source + " ").split(" ")[:2]))
-    return list(dict.fromkeys(places))[:64]
+            places.append(written(source))
+    return places
 
 
-def rotation(sources, door):
+def find(sources, door="clients", service="", turn=0):
+    """Endpoints of the brokers that there are now, each with its key or an empty text: with home in the order of the service, else
+    beginning with whose turn it is."""
+    places = look(sources, door)
+    found = list(dict.fromkeys(filter(None, places)))[:64]
+    if None in places:
+        found.sort(key=lambda place: -score(service, name_of(place)))
+    elif found:
+        first = turn % len(found)
+        found = found[first:] + found[:first]
+    return [place[:2] for place in found]
+
+
+def rotation(sources, door, service):
     """One broker after the other without end, looked for anew each time; the last one again while none is found."""
-    turn, last = random.randrange(2**32), None
+    first, turn, last = random.randrange(2**32), 0, None
     while True:
-        found = find(sources, door)
+        found = find(sources, door, service, first)
         if found:
             last, turn = found[turn % len(found)], turn + 1
         if last:
@@ -195,7 +239,7 @@ def rotation(sources, door):
 
 
 if __name__ == "__main__":
-    places = find(*sys.argv[1:3])
+    places = find(*sys.argv[1:4])
     for place in places:
         print(*filter(None, place))
     sys.exit(0 if places else f"no broker was found at {sys.argv[1]}")

@@ -90,14 +90,14 @@ def acquire_at(endpoint, key, request, end, way=(), last=False):
         again = {"failed": grant["session"], "exclude": [*again["exclude"], grant["worker"]][-8:]}
 
 def acquire(service):
-    """A grant by the first broker that gives one; which is asked first is up to chance."""
+    """A grant by the first broker that gives one; which is asked first is up to chance, or where there is `home` to the service."""
     sources = os.environ.get("POINTSMAN_BROKER", "tcp://127.0.0.1:5570")
-    brokers = places.find(sources)
+    brokers = places.find(sources, "clients", service, random.randrange(64))
     if not brokers:
         raise Refusal("unreachable", f"no broker was found at {sources}")
-    first, request = random.randrange(len(brokers)), {"op": "request", "id": str(uuid.uuid4()), "service": service}
+    request = {"op": "request", "id": str(uuid.uuid4()), "service": service}
     end = time.monotonic() + 5
-    for left, (endpoint, key) in enumerate(brokers[first:] + brokers[:first], 1 - len(brokers)):
+    for left, (endpoint, key) in enumerate(brokers, 1 - len(brokers)):
         try:
             return acquire_at(endpoint, OWN and key_in(key or BROKER), request, end, last=not left)
         except Refusal as refusal:

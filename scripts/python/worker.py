@@ -9,19 +9,11 @@ import base64, concurrent.futures, hashlib, hmac, json, os, signal, socket, stru
 import msgpack, zmq
 import zmq.auth, zmq.auth.thread, zmq.utils.z85
 import brokers as places
-from brokers import BROKER, OWN, key_in
+from brokers import BROKER, OWN, digest, key_in
 
 
 def work(frames):
     return [frame.upper() for frame in frames]
-
-
-def digest(session):
-    mask = 2**64 - 1
-    z = (session + 0x9E3779B97F4A7C15) & mask
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & mask
-    z = (z ^ z >> 27) * 0x94D049BB133111EB & mask
-    return (z ^ z >> 31) >> 11
 
 
 def fingerprint(kind, name):
@@ -51,7 +43,7 @@ class Session:
 class Worker:
     def __init__(self, service, slots, brokers):
         self.service, self.slots = service, slots
-        self.brokers, self.lease = places.rotation(brokers, "workers"), 0
+        self.brokers, self.lease = places.rotation(brokers, "workers", service), 0
         self.context, self.pool = zmq.Context(), concurrent.futures.ThreadPoolExecutor(slots)
         self.direct, self.done = self.context.socket(zmq.ROUTER), self.context.socket(zmq.PULL)
         self.direct.router_mandatory, self.direct.linger = 1, 500

@@ -56,6 +56,7 @@ class WorkerGame {
     if (what < 0xf4) return step(Received{input_.bit() ? client() : Address{.door = Door::broker}, invent_any(input_, known_), payload(), {}});
     if (what < 0xf8) return step(Gone{input_.bit() ? Door::direct : Door::broker, client().peer});
     if (what < 0xfa) return step(Garbled{input_.bit() ? client() : Address{.door = Door::broker}, {.code = Code::bad_message, .reason = "r"}, {}});
+    if (what < 0xfb) return step(workers::Move{});
     if (what < 0xfc) return step(workers::Progressed{input_.number(8)});
     if (what < 0xfd) return step(workers::Quiesce{});
     if (what < 0xfe) return resize({input_.below(4), 1 + input_.below(3)});
@@ -178,6 +179,7 @@ class WorkerGame {
   void said(const workers::Enrolled& a) { MUST(a.lease != 0); }
   void said(const workers::Denied&) {}
   void said(const workers::Reconnect&) {}
+  void said(const workers::Departed&) {}
   void said(const workers::Done&) { done_ = true; }
   void said(const workers::SessionBegan& a) {
     if (settings_.direct == Direct::pointsman || !assigned_.contains(a.session)) {

@@ -84,6 +84,7 @@ std::string line_of(const workers::Quiesce&) { return "quiesce"; }
 std::string line_of(const workers::Resize& e) {
   return Line("resize").add("slots", e.slots).add("weight", e.weight);
 }
+std::string line_of(const workers::Move&) { return "move"; }
 std::string line_of(const workers::Stop& e) { return Line("stop").flag("now", e.now); }
 std::string line_of(const workers::Enrolled& a) { return Line("enrolled").add("lease", a.lease); }
 std::string line_of(const workers::Denied& a) {
@@ -105,6 +106,7 @@ std::string line_of(const workers::SessionOver& a) {
   return Line("session-over").add("session", a.session).add("ending", word(a.ending));
 }
 std::string line_of(const workers::Reconnect&) { return "reconnect"; }
+std::string line_of(const workers::Departed&) { return "departed"; }
 std::string line_of(const workers::Done& a) {
   return Line("done").add("code", a.code).add("reason", a.reason).add("remedy", a.remedy);
 }

@@ -21,6 +21,7 @@ std::string line_of(const workers::FailedCall& event);
 std::string line_of(const workers::Progressed& event);
 std::string line_of(const workers::Quiesce& event);
 std::string line_of(const workers::Resize& event);
+std::string line_of(const workers::Move& event);
 std::string line_of(const workers::Stop& event);
 std::string line_of(const workers::Enrolled& action);
 std::string line_of(const workers::Denied& action);
@@ -29,6 +30,7 @@ std::string line_of(const workers::Abandoned& action);
 std::string line_of(const workers::SessionBegan& action);
 std::string line_of(const workers::SessionOver& action);
 std::string line_of(const workers::Reconnect& action);
+std::string line_of(const workers::Departed& action);
 std::string line_of(const workers::Done& action);
 
 // A client and its program.

@@ -20,6 +20,7 @@ namespace {
 void read_service(Fields& fields, const std::string& prefix, broker::ServiceSettings& service) {
   if (fields.has(prefix + "policy")) service.policy = value_of<Policy>(fields.text(prefix + "policy"));
   service.queue_max = fields.number(prefix + "queue_max", service.queue_max);
+  service.offers_max = fields.number(prefix + "offers_max", service.offers_max);
   service.slow_start = fields.duration(prefix + "slow_start", service.slow_start);
   service.aging = fields.duration(prefix + "aging", service.aging);
   service.hang = fields.duration(prefix + "hang", service.hang);

@@ -4,7 +4,7 @@
 //   ann > open ticket=<session=9 lease=2 client=ann service=zip>
 //       program < session-began session=9 service=zip client=ann
 //       program < serve session=9 number=1 …
-//   program > answered session=9 number=1 | "text"           also failed, progressed, quiesce, resize, stop
+//   program > answered session=9 number=1 | "text"           also failed, progressed, quiesce, resize, move, stop
 
 #include "test/lines/lines.hpp"
 #include "test/scenarios/stages.hpp"
@@ -25,6 +25,7 @@ WorkerSettings settings_of(Fields& fields) {
   s.lease = fields.milliseconds("lease");
   s.seed = fields.number("seed", s.seed);
   s.patience = fields.duration("patience", s.patience);
+  s.move = fields.duration("move", s.move);
   s.term = fields.duration("term", s.term);
   s.report_wait = fields.duration("report_wait", Duration{0});
   s.calls_max = fields.number("calls_max", s.calls_max);
@@ -49,8 +50,9 @@ Event event_of_program(std::string_view rest) {
     if (verb == "progressed") return Progressed{fields.number("more", 1)};
     if (verb == "quiesce") return Quiesce{};
     if (verb == "resize") return Resize{fields.number("slots"), fields.number("weight", 1)};
+    if (verb == "move") return Move{};
     if (verb == "stop") return Stop{fields.flag("now")};
-    throw ScenarioError("a program can answer (answered), fail (failed), progressed, quiesce, resize or stop");
+    throw ScenarioError("a program can answer (answered), fail (failed), progressed, quiesce, resize, move or stop");
   }();
   fields.done();
   return event;

@@ -154,6 +154,20 @@ class Scripts(unittest.TestCase):
         house.stop(its)
         until(lambda: at(other), 30, "the worker is registered with the other broker")
 
+    def test_each_service_has_its_order_of_brokers(self):
+        finder = [word.replace("client", "brokers") for word in CLIENT]
+        result = self.run_(*finder, "b=ipc:///b, a=ipc:///a KEY, home, c=ipc:///c", "clients", "zip")
+        self.assertEqual(result.stdout.split("\n"), ["ipc:///a KEY", "ipc:///c", "ipc:///b", ""], result.stderr)
+        house = self.house
+        second = f"ipc://{house.folder}/second"
+        house.start("second", house.program, "broker", "--clients", second, "--workers", second + "-w")
+        house.environment["POINTSMAN_WORKERS"] = f"home,a={house.workers},b={second}-w"
+        house.start("worker", *WORKER, "change")
+        house.worker("tr", "--service", "change", "--", "cat")
+        links = [self.control, house.link(second)]
+        counts = [len(link.ask({"op": "list", "of": "workers"}).get("workers", [])) for link in links]
+        self.assertEqual(sorted(counts), [0, 2], "both are at one broker")
+
     def test_client_and_worker_find_a_broker_of_which_they_know_the_group_only(self):
         house, folder = self.house, pathlib.Path(self.house.folder)
         group = f"languages-{os.getpid()}-{language}"

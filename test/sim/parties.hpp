@@ -119,6 +119,7 @@ class WorkerParty final : public Party {
   void act(const workers::SessionBegan& action);
   void act(const workers::SessionOver& action);
   void act(const workers::Reconnect& action);
+  void act(const workers::Departed& action);
   void act(const workers::Done& action);
   void answer(const workers::Serve& call, std::uint64_t part, std::uint64_t parts);
   void end(std::uint64_t session, std::uint64_t number, workers::Event event);
@@ -126,6 +127,7 @@ class WorkerParty final : public Party {
   void check_said(const Message& message) const;
   void heard(const Message& message);
   void resize_later();
+  void change_later();
   Duration skew() const;
 
   Stage& stage_;

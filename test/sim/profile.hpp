@@ -24,6 +24,7 @@ struct WorkerPlan {
   workers::WorkerSettings settings;  // without instance and endpoint
   bool moves = false;                // to another endpoint at every start
   bool resizes = false;              // has other slots to offer now and then, or none
+  bool changes = false;              // is led to another broker now and then
 };
 
 struct Profile {

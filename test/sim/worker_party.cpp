@@ -44,6 +44,7 @@ void WorkerParty::start() {
   world_.dial(*this, to_broker, stage_.workers_door);
   if (stage_.story.wanted()) stage_.story.tell(world_.now(), name(), "starts");
   if (plan_.resizes) resize_later();
+  if (plan_.changes) change_later();
   step(Elapsed{});
 }
 
@@ -54,6 +55,14 @@ void WorkerParty::resize_later() {
     if (!last) resize_later();
     const auto slots = last ? plan_.settings.slots : sizes_.between(0, plan_.settings.slots);
     step(workers::Resize{slots, last ? 1 : sizes_.between(1, 5)});
+  });
+}
+
+// To the worker the broker that it comes back to is another one, which knows it from before.
+void WorkerParty::change_later() {
+  world_.later(*this, sizes_.between(milliseconds(1), seconds(20)), [this] {
+    if (!world_.calm()) change_later();
+    step(workers::Move{});
   });
 }
 
@@ -211,6 +220,11 @@ void WorkerParty::act(const workers::SessionOver& a) {
 void WorkerParty::act(const workers::Reconnect&) {
   world_.hang_up(*this, to_broker);
   world_.dial(*this, to_broker, stage_.workers_door);
+}
+
+void WorkerParty::act(const workers::Departed&) {
+  if (!open_.empty()) throw Violation(96, name() + " leaves for another broker with " + std::to_string(open_.size()) + " sessions");
+  act(workers::Reconnect{});
 }
 
 void WorkerParty::act(const workers::Done&) { done_ = true; }

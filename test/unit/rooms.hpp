@@ -64,7 +64,7 @@ inline const std::set<std::string> ground{
     "protocol/attributes.hpp", "protocol/condition.hpp", "protocol/preference.hpp", "protocol/bytes.hpp",   "protocol/digest.hpp",  "protocol/direct_link.hpp", "protocol/fields.hpp", "protocol/finding.hpp",
     "protocol/allowed.hpp", "protocol/frame.hpp",   "protocol/handoff.hpp", "protocol/inspection.hpp",  "protocol/key.hpp",
     "protocol/limits.hpp",
-    "protocol/machine.hpp", "protocol/messages.hpp", "protocol/must.hpp",       "protocol/names.hpp",
+    "protocol/machine.hpp", "protocol/messages.hpp", "protocol/must.hpp",       "protocol/names.hpp", "protocol/rendezvous.hpp",
     "protocol/supervision.hpp", "protocol/tenure.hpp", "protocol/ticket.hpp",  "protocol/utf8.hpp",        "protocol/words.hpp",
     "protocol/zap.hpp"};
 

@@ -53,12 +53,17 @@ struct Resize {
   std::uint64_t weight = 1;  // 1 to limits::weight
 };
 
+// Another broker is to have this worker. It drains, leaves when no session is held, and is Departed; then it registers with
+// whom the shell leads it to. If sessions are still held after WorkerSettings::move it stays, and it stays if it drains
+// already. While no broker has it, it registers at once.
+struct Move {};
+
 // Drains, then leaves, then Done. With `now` sessions are not waited for: they end, their calls are abandoned.
 struct Stop {
   bool now = false;
 };
 
-using Event = std::variant<Elapsed, Received, Garbled, Gone, Answered, FailedCall, Progressed, Quiesce, Resize, Stop>;
+using Event = std::variant<Elapsed, Received, Garbled, Gone, Answered, FailedCall, Progressed, Quiesce, Resize, Move, Stop>;
 
 // ---------------------------------------------------------------------------------------------------
 // Actions. Send's address is Address{Door::broker} for the broker, and for clients where their message came from.
@@ -107,6 +112,9 @@ struct SessionOver {
 // The connection to the broker is to be replaced by a new one.
 struct Reconnect {};
 
+// It has left its broker for another one: what is sent from here on is for that.
+struct Departed {};
+
 // It has left, or was refused for good (code and reason say why). No action follows; every event is ignored.
 struct Done {
   Code code = Code::none;
@@ -115,7 +123,7 @@ struct Done {
 };
 
 using Action =
-    std::variant<Send, Enrolled, Denied, Serve, Abandoned, SessionBegan, SessionOver, Reconnect, Done>;
+    std::variant<Send, Enrolled, Denied, Serve, Abandoned, SessionBegan, SessionOver, Reconnect, Departed, Done>;
 using Actions = std::vector<Action>;
 
 }  // namespace pointsman::workers

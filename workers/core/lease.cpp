@@ -29,6 +29,7 @@ void WorkerCore::enroll() {
   }
   if (waiting_for_answer_) out_->push_back(Reconnect{});
   stage_ = Stage::registering;
+  moves_by_ = never;
   waiting_for_answer_ = true;
   attempts_.emplace_back(++attempt_, now_);
   if (attempts_.size() > 8) attempts_.pop_front();
@@ -68,6 +69,7 @@ void WorkerCore::register_anew() {
   run_since_ = now_;
   retry_ = settings_.retry;
   waiting_for_answer_ = false;
+  moves_by_ = never;
   if (!hurried) return enroll();
   stage_ = Stage::registering;
   next_ = now_ + jitter(settings_.retry);
@@ -84,6 +86,7 @@ void WorkerCore::on(const Registered& message) {
   if (unasked && message.lease < lease_) return;
   admission_.add_key(now_, message.lease, message.key, message.now_ms);
   stage_ = Stage::registered;
+  moves_by_ = never;  // a lease that was asked for before knows nothing of it
   waiting_for_answer_ = false;
   enrolled_once_ = true;
   enrolled_at_ = now_;
@@ -130,6 +133,7 @@ void WorkerCore::on(const Heard& message) {
   silent_since_ = beats_.empty() ? never : beats_.front().second;
   broken_ = false;
   hurry_ = Duration{0};
+  if (message.beat >= moves_after_) moves_after_ = 0;
 }
 
 void WorkerCore::on(const Probe& message) {
@@ -199,7 +203,7 @@ void WorkerCore::on(const Refused& message) {
 void WorkerCore::on(const Drain& message) {
   switch (message.mode) {
     case DrainMode::drain: return set_draining(true);
-    case DrainMode::resume: return set_draining(stopping_);
+    case DrainMode::resume: moves_by_ = never; return set_draining(stopping_);
     case DrainMode::leave: return stop(false);
     case DrainMode::forget:
       stop(true);
@@ -235,8 +239,28 @@ void WorkerCore::resize(const Resize& event) {
   enroll();
 }
 
+void WorkerCore::move() {
+  if (stage_ == Stage::registering && !waiting_for_answer_) return enroll();
+  if (stage_ != Stage::registered || draining()) return;
+  moves_by_ = now_ + settings_.move;
+  beat();
+  moves_after_ = beat_;
+}
+
+// The broker has heard that it drains, so nobody is assigned any more.
+void WorkerCore::move_when_empty() {
+  if (moves_by_ != never && moves_after_ == 0 && sessions_.empty()) leave();
+}
+
+// It takes sessions again; that is said by a registration only.
+void WorkerCore::stay() {
+  run_since_ = now_;
+  enroll();
+}
+
 void WorkerCore::stop(bool now) {
   stopping_ = true;
+  moves_by_ = never;
   set_draining(true);
   if (!now) return;
   std::vector<std::uint64_t> all;
@@ -261,16 +285,26 @@ void WorkerCore::leave_when_empty() {
 }
 
 void WorkerCore::leave() {
-  if (farewells_ == settings_.farewells) return finish(Code::none, "left without an answer");
+  if (farewells_ == settings_.farewells) return left("left without an answer");
   if (stage_ == Stage::registered) report_unapplied();
   stage_ = Stage::leaving;
+  moves_by_ = never;
   ++farewells_;
   next_ = now_ + settings_.farewell;
-  send(Leave{.lease = lease_, .reason = "stopped"});
+  send(Leave{.lease = lease_, .reason = stopping_ ? "stopped" : "goes to another broker"});
+}
+
+void WorkerCore::left(std::string reason) {
+  if (stopping_) return finish(Code::none, std::move(reason));
+  out_->push_back(Departed{});
+  farewells_ = 0;
+  retry_ = settings_.retry;
+  run_since_ = now_;
+  enroll();
 }
 
 void WorkerCore::on(const Left& message) {
-  if (message.lease == lease_ && stage_ == Stage::leaving) finish(Code::none, "left");
+  if (message.lease == lease_ && stage_ == Stage::leaving) left("left");
 }
 
 void WorkerCore::finish(Code code, std::string reason, std::string remedy) {

@@ -33,6 +33,7 @@ struct WorkerSettings {
   Duration retry_max{std::chrono::seconds(5)};     // then after twice as long each time; plus or minus a fifth
   Duration farewell{std::chrono::milliseconds(500)};  // an unanswered `leave` is repeated after this
   int farewells = 3;                                  // and given up after so many
+  Duration move{std::chrono::seconds(10)};  // to another broker: sessions are waited for so long, then it stays
 
   // Sessions.
   Duration term{std::chrono::seconds(30)};  // of a session whose ticket names none

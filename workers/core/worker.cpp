@@ -55,10 +55,12 @@ void WorkerCore::step(Instant now, Event event, Actions& out) {
         if constexpr (std::is_same_v<E, Progressed>) progress_ += e.more;
         if constexpr (std::is_same_v<E, Quiesce>) set_draining(true);
         if constexpr (std::is_same_v<E, Resize>) resize(e);
+        if constexpr (std::is_same_v<E, Move>) move();
         if constexpr (std::is_same_v<E, Stop>) stop(e.now);
       },
       event);
   if (stopping_) leave_when_empty();
+  else move_when_empty();
   if (events_.size() > settings_.events_max && stage_ == Stage::registered) register_anew();
   out_ = nullptr;
 }
@@ -66,7 +68,7 @@ void WorkerCore::step(Instant now, Event event, Actions& out) {
 Instant WorkerCore::deadline() const {
   if (stage_ == Stage::starting) return Instant{};
   if (stage_ == Stage::done) return never;
-  const Instant due = std::min(next_, report_due_);
+  const Instant due = std::min({next_, report_due_, moves_by_});
   return timers_.empty() ? due : std::min(due, timers_.begin()->first);
 }
 
@@ -76,6 +78,7 @@ void WorkerCore::pass_time() {
     due(sessions_.at(timers_.begin()->second));
   }
   if (report_due_ <= now_) report_new();
+  if (moves_by_ <= now_) stay();
   if (next_ > now_) return;
   if (stage_ == Stage::registering) enroll();
   else if (stage_ == Stage::registered) beat();
@@ -190,6 +193,7 @@ void WorkerCore::check() const {
   MUST(untold_ <= last_event() - reported_);
   MUST((report_due_ != never) <= (untold_ > 0));
   MUST(beats_.size() <= 8);
+  MUST(moves_by_ == never || stage_ == Stage::registered);
 }
 
 }  // namespace pointsman::workers

@@ -77,8 +77,12 @@ class WorkerCore {
   void renewed_at(Instant sent);
   void beat();
   void set_draining(bool draining);
-  bool draining() const { return draining_ || nothing_; }
+  bool draining() const { return draining_ || nothing_ || moves_by_ != never; }
   void resize(const Resize& event);
+  void move();
+  void move_when_empty();
+  void stay();
+  void left(std::string reason);
   void stop(bool now);
   void leave_when_empty();
   void leave();
@@ -163,6 +167,8 @@ class WorkerCore {
   bool nothing_ = false;         // there is nothing to offer
   std::uint64_t resized_ = 0;    // the first attempt that says what is offered now
   bool stopping_ = false;
+  Instant moves_by_ = never;      // it is to leave for another broker by then, or stays
+  std::uint64_t moves_after_ = 0; // the heartbeat that said so; 0: it was answered, so all who were assigned are known
 
   // Figures.
   static constexpr std::size_t ticket_place(Code code) {

@@ -39,7 +39,7 @@ Finder::Finder(Sources sources) : sources_(std::move(sources)), states_(sources_
   MUST(sources_.size() <= limits::brokers);
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     if (sources_[i].kind == Source::Kind::endpoint)
-      states_[i].places = {{sources_[i].what, sources_[i].key}};
+      states_[i].places = {{sources_[i].what, sources_[i].key, {}, sources_[i].name}};
     else
       states_[i].due = Instant{};
   }

@@ -11,11 +11,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "protocol/finder/core/sources.hpp"
 #include "protocol/machine.hpp"
+#include "protocol/rendezvous.hpp"
 
 namespace pointsman::finder {
 
@@ -24,9 +26,11 @@ struct Place {
   std::string endpoint;
   std::string key;       // its public key, Z85; empty: not said
   std::string broker{};  // who it is, by whatever address; empty: nobody but its endpoint says
+  std::string name{};    // by which services have their order of brokers; empty: its endpoint says
 
   // Whether a connection to the one is a connection to the other.
   bool same_door(const Place& other) const { return endpoint == other.endpoint && key == other.key; }
+  std::string_view known_as() const { return name.empty() ? unnamed_broker(endpoint) : std::string_view(name); }
   bool same_broker(const Place& other) const { return !broker.empty() && broker == other.broker; }
   friend bool operator==(const Place&, const Place&) = default;
 };

@@ -15,6 +15,8 @@ constexpr std::string_view remedy =
     "write tcp://HOST:PORT, ipc://PATH, file:PATH, dns:NAME, lookup:ENDPOINT, etcd://HOST:PORT/PREFIX, auto "
     "or env:VARIABLE, with commas between several";
 
+bool is_endpoint(std::string_view text) { return text.starts_with("tcp://") || text.starts_with("ipc://"); }
+
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blank = " \t\r";
   const std::size_t from = text.find_first_not_of(blank);
@@ -58,6 +60,15 @@ Parsed parse_endpoint(std::string_view text) {
   return Source{.kind = Source::Kind::endpoint, .what = std::string(endpoint), .key = std::string(key)};
 }
 
+Parsed parse_named(std::string_view name, std::string_view text) {
+  if (name.empty() || name.size() > limits::name || name.find_first_of(" \t") != std::string_view::npos) {
+    return SourceFault{quoted(name) + " is no name of a broker: 1 to 64 bytes without blanks", "write NAME=ENDPOINT"};
+  }
+  Parsed parsed = parse_endpoint(text);
+  if (auto* source = std::get_if<Source>(&parsed)) source->name = name;
+  return parsed;
+}
+
 Parsed parse_name(std::string_view text, std::uint16_t port) {
   const std::size_t colon = text.find(':');
   if (colon != std::string_view::npos) port = port_of(text.substr(colon + 1));
@@ -70,7 +81,7 @@ Parsed parse_name(std::string_view text, std::uint16_t port) {
 }
 
 Parsed parse_lookup(std::string_view text) {
-  if (!text.starts_with("tcp://") && !text.starts_with("ipc://")) {
+  if (!is_endpoint(text)) {
     return SourceFault{quoted("lookup:" + std::string(text)) + " names no broker to ask",
                        "write lookup: and its listener for clients, as in lookup:tcp://HOST:PORT"};
   }
@@ -89,7 +100,10 @@ Parsed parse_list(std::string_view text) {
 
 Parsed parse_source(std::string_view text, std::uint16_t port) {
   if (text.find('\0') != std::string_view::npos) return SourceFault{"a source has a zero byte", ""};
-  if (text.starts_with("tcp://") || text.starts_with("ipc://")) return parse_endpoint(text);
+  if (is_endpoint(text)) return parse_endpoint(text);
+  const std::size_t named = text.find('=');
+  if (named != std::string_view::npos && is_endpoint(text.substr(named + 1)))
+    return parse_named(text.substr(0, named), text.substr(named + 1));
   if (text.starts_with("lookup:")) return parse_lookup(text.substr(7));
   if (is_etcd(text)) return parse_list(text);
   if (text.starts_with("dns:")) return parse_name(text.substr(4), port);
@@ -129,6 +143,7 @@ std::variant<Sources, SourceFault> parse_variable(std::string_view text, std::ui
 std::variant<Sources, SourceFault> parse(std::string_view text, char between, std::uint16_t port,
                                          bool in_file, const Variables& variables) {
   Sources sources;
+  bool home = false;
   for (std::size_t line = 1; !text.empty(); ++line) {
     // Commas between the members of an etcd cluster are its own.
     const std::string_view rest = trimmed(text);
@@ -146,6 +161,10 @@ std::variant<Sources, SourceFault> parse(std::string_view text, char between, st
       if (sources.size() > limits::brokers) return too_many();
       continue;
     }
+    if (!in_file && part == "home") {
+      home = true;
+      continue;
+    }
     Parsed parsed = parse_source(part, port);
     auto* fault = std::get_if<SourceFault>(&parsed);
     if (fault == nullptr && in_file && std::get<Source>(parsed).kind != Source::Kind::endpoint) {
@@ -160,6 +179,7 @@ std::variant<Sources, SourceFault> parse(std::string_view text, char between, st
     if (sources.size() == limits::brokers) return too_many();
     sources.push_back(std::get<Source>(std::move(parsed)));
   }
+  for (Source& source : sources) source.home |= home;
   return sources;
 }
 
@@ -206,7 +226,8 @@ std::variant<Sources, SourceFault> parse_source_file(std::string_view text) {
 }
 
 std::string to_text(const Source& source) {
-  const std::string endpoint = source.key.empty() ? source.what : source.what + " " + source.key;
+  const std::string named = source.name.empty() ? source.what : source.name + "=" + source.what;
+  const std::string endpoint = source.key.empty() ? named : named + " " + source.key;
   switch (source.kind) {
     case Source::Kind::endpoint: return endpoint;
     case Source::Kind::etcd: return source.what;
@@ -216,6 +237,10 @@ std::string to_text(const Source& source) {
     case Source::Kind::name: return "dns:" + source.what + ":" + std::to_string(source.port);
   }
   return {};
+}
+
+bool is_home(const Sources& sources) {
+  return std::any_of(sources.begin(), sources.end(), [](const Source& source) { return source.home; });
 }
 
 bool is_single(const Sources& sources) {

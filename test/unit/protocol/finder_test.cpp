@@ -97,6 +97,11 @@ TEST_CASE("sources are a list of all that one may write") {
         "tcp://[::1]:1|ipc:///run/c|file:/etc/b|dns:brokers:7|dns:b.example:5570|");
   CHECK(written("tcp://a:1 " + key + ",tcp://b:1") == "tcp://a:1 " + key + "|tcp://b:1|");
   CHECK(written("lookup:tcp://a:1, lookup:ipc:///run/c " + key) == "lookup:tcp://a:1|lookup:ipc:///run/c " + key + "|");
+  CHECK(written("a=tcp://h:1 " + key + ",b=ipc:///run/x=y,ipc:///z=tcp://") == "a=tcp://h:1 " + key + "|b=ipc:///run/x=y|ipc:///z=tcp://|");
+  CHECK(sources("a=tcp://h:1").front().name == "a");
+  CHECK(written("home,tcp://a:1") == "tcp://a:1|");
+  CHECK(is_home(sources("tcp://a:1, home ,auto")));
+  CHECK_FALSE(is_home(sources("tcp://a:1")));
   CHECK(is_single(sources("ipc://@x")));
   CHECK_FALSE(is_single(sources("lookup:ipc://@x")));
   CHECK(written("etcd://a:1,b:2/p, ipc://x,etcds://[::1]:3/p/q/") == "etcd://a:1,b:2/p|ipc://x|etcds://[::1]:3/p/q/|");
@@ -107,6 +112,9 @@ TEST_CASE("sources are a list of all that one may write") {
 TEST_CASE("what is no source is refused, and said which") {
   CHECK(fault("") == "no broker is named");
   CHECK(fault(" , ") == "no broker is named");
+  CHECK(fault("home") == "no broker is named");
+  CHECK(fault("=tcp://a:1").find("\"\" is no name of a broker") == 0);
+  CHECK(fault(std::string(65, 'n') + "=tcp://a:1") != "");
   CHECK(fault("udp://a:1").find("\"udp://a:1\" is no place") == 0);
   for (const char* text :
        {"tcp://a", "tcp://:1", "tcp://a:0", "tcp://a:65536", "tcp://a:*", "ipc://", "dns:", "dns::7",
@@ -125,6 +133,8 @@ TEST_CASE("a file has an endpoint a line, and its mistakes have a line") {
   CHECK(std::get<Sources>(good).size() == 2);
   CHECK(std::get<Sources>(good)[1].key == key);
   CHECK(std::get<Sources>(parse_source_file("")).empty());
+  CHECK(std::get<Sources>(parse_source_file("a=tcp://a:1\n")).front().name == "a");
+  CHECK(std::holds_alternative<SourceFault>(parse_source_file("home\n")));
   const auto bad = parse_source_file("tcp://a:1\ntcp:/b\n");
   CHECK(std::get<SourceFault>(bad).problem.find("line 2: ") == 0);
   const auto nested = parse_source_file("file:x\n");

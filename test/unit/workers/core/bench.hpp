@@ -109,6 +109,8 @@ class Bench {
             return "denied " + std::string(word(a.code));
           } else if constexpr (std::is_same_v<A, Reconnect>) {
             return "reconnect";
+          } else if constexpr (std::is_same_v<A, Departed>) {
+            return "departed";
           } else {
             return "done " + std::string(word(a.code));
           }
