@@ -52,6 +52,8 @@ struct ClientOptions {
   std::string broker_key;  // the broker's public key, or a file that has it; empty: $POINTSMAN_BROKER_KEY
   std::string realm;  // file of the key by which answers to `auto` are known; empty: $POINTSMAN_REALM
   std::chrono::milliseconds patience{5000};  // for the broker's answer to anything that does not wait
+  std::chrono::milliseconds overflow{0};  // a request that waits at one of several brokers for longer goes to the next,
+                                          // where it waits anew, once from each; 0: it stays where it is
   std::chrono::milliseconds pulse{
       1000};                    // while calls are outstanding a worker gives a sign of life this often
   int pulses = 3;               // missing ones after which it counts as dead

@@ -42,6 +42,7 @@ ClientSettings settings_of(const ClientOptions& options, std::string name) {
   settings.attributes = options.attributes;
   settings.seed = random_number();
   settings.patience = std::max(options.patience, std::chrono::milliseconds(1));
+  settings.overflow = std::clamp<Duration>(options.overflow, Duration{0}, Milliseconds(limits::day_ms));
   settings.pulse = std::max(options.pulse, std::chrono::milliseconds(1));
   settings.pulses = std::max(options.pulses, 1);
   settings.links_max = options.links_max;
@@ -420,7 +421,11 @@ void Engine::list_brokers() {
       broken_.erase(broker);
     }
   }
-  later_.emplace_back(BrokersAre{numbers});
+  BrokersAre all{numbers};
+  for (const std::uint64_t broker : numbers) {
+    if (search_->home()) all.names.emplace_back(roster_.at(broker).known_as());
+  }
+  later_.emplace_back(std::move(all));
 }
 
 const finder::Place& Engine::place_of(std::uint64_t broker) const {

@@ -1,7 +1,8 @@
 // Brokers: which there are, whose turn it is, and how each is talked to.
 //
 // They are numbers below limits::brokers, chosen by whoever drives the core; until it names others there is one,
-// number 0. Those that passes lead to (clients/core/below.hpp) have higher ones, and no turn. Requests go to them in sequence. One that is silent, or lets this client not in, is passed over for
+// number 0. Those that passes lead to (clients/core/below.hpp) have higher ones, and no turn. Requests go to them in sequence,
+// or, where they have names, in the order of each service. One that is silent, or lets this client not in, is passed over for
 // a while as long as there is another.
 
 #pragma once
@@ -11,12 +12,15 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "clients/core/contact.hpp"
 #include "protocol/finding.hpp"
 #include "protocol/must.hpp"
+#include "protocol/rendezvous.hpp"
 
 namespace pointsman::clients {
 
@@ -33,8 +37,10 @@ class Brokers {
  public:
   explicit Brokers(const ClientSettings& settings) : settings_(settings), turn_(settings.seed) {}
 
-  // Those that there are from now on.
-  void set(std::vector<std::uint64_t> numbers) {
+  // Those that there are from now on. With names each service has its order of them.
+  void set(std::vector<std::uint64_t> numbers, std::vector<std::string> names = {}) {
+    MUST(names.empty() || names.size() == numbers.size());
+    names_ = std::move(names);
     MUST(std::all_of(numbers.begin(), numbers.end(), [](auto number) { return number < limits::brokers; }));
     there_ = std::move(numbers);
     if (std::find(there_.begin(), there_.end(), home_) == there_.end()) home_ = nobody;
@@ -42,10 +48,11 @@ class Brokers {
   std::size_t size() const { return there_.size(); }
 
   // Whose turn it is of those that were not tried; a doubtful one only if there is no other.
-  std::optional<std::uint64_t> next(BrokerSet tried, Instant now) {
+  std::optional<std::uint64_t> next(BrokerSet tried, Instant now, std::string_view service = {}) {
     std::optional<std::size_t> found;
+    const auto order = rendezvous_order(service, {names_.begin(), names_.end()});
     for (std::size_t i = 0; i < there_.size(); ++i) {
-      const std::size_t at = (turn_ + i) % there_.size();
+      const std::size_t at = order.empty() ? (turn_ + i) % there_.size() : order[i];
       if ((tried & only(there_[at])) != 0) continue;
       if (!found) found = at;
       if (this->at(there_[at]).doubtful(now)) continue;
@@ -97,6 +104,7 @@ class Brokers {
  private:
   const ClientSettings& settings_;
   std::vector<std::uint64_t> there_{0};
+  std::vector<std::string> names_;
   std::size_t turn_;
   std::uint64_t home_ = nobody;
   std::map<std::uint64_t, Contact> contacts_;

@@ -172,7 +172,7 @@ void ClientCore::on(Ask event) {
 
 // Who waited for one to be there asks now.
 void ClientCore::on(BrokersAre event) {
-  brokers_.set(std::move(event.numbers));
+  brokers_.set(std::move(event.numbers), std::move(event.names));
   asks_.found(now_, *out_);
   for (auto& [handle, session] : sessions_) {
     if (session.stage != Stage::asking || session.broker != nobody || !turn(session)) continue;
@@ -200,6 +200,7 @@ void ClientCore::on(Barred event) {
       leave_silent(handle, session, event.reason);
       continue;
     }
+    if (back_in_line(handle, session)) continue;
     Refused refused{.about = std::string(Request::op), .code = Code::unreachable, .id = sessions_.at(handle).id};
     refused.reason = event.reason;
     refused.remedy = event.remedy;
@@ -247,7 +248,7 @@ void ClientCore::tend(std::uint64_t handle, SessionState& session) {
 void ClientCore::arm(std::uint64_t handle, SessionState& session) {
   Instant due = session.pulse_due;
   if (session.stage != Stage::holding) {
-    due = std::min(session.ask_due, give_up(session));
+    due = std::min({session.ask_due, session.overflow_due, give_up(session)});
   } else if (session.link == 0) {
     due = std::min(due, session.term_until);
   } else if (session.stalled_until > now_) {

@@ -17,6 +17,7 @@
 //   service may see no difference between workers.
 // - Requests go to the brokers in sequence, each to one at a time: to the next when one does not answer, from which it
 //   is taken back, or refuses what another may grant. What is granted by one that was given up is given back.
+// - A request that waits at a broker for longer than `overflow` goes on to the next one, and back if nobody takes it there.
 // - A pass leads to a broker below, which is asked as any other is. When it is no use the one above is asked anew, and no
 //   other one meanwhile. Passes are renewed, and given back with the session that they led to.
 // - A broker that is new or gone changes nothing for sessions that are held: their links live without it.
@@ -95,6 +96,10 @@ class ClientCore {
   void granted(std::uint64_t broker, const Granted& message);
   void queued(std::uint64_t broker, const Queued& message);
   bool turn(SessionState& session);
+  void go_to(SessionState& session, std::uint64_t broker);
+  void overflow(SessionState& session);
+  bool back_in_line(std::uint64_t handle, SessionState& session);
+  bool rest(std::uint64_t handle, SessionState& session, const Refused& told);
   void request_refused(std::uint64_t handle, SessionState& session, const Refused& message);
   void not_acquired(std::uint64_t handle, Refused refused);
   bool receive_broker(std::uint64_t broker, const Message& message);

@@ -84,9 +84,11 @@ struct Ask {
 };
 
 // The brokers that there are from now on, in the order in which they are asked; each a number below limits::brokers.
-// Messages of a broker come from and go to Address{Door::broker, .peer = number}. Before this there is one, number 0.
+// Messages of a broker come from and go to Address{Door::broker, .peer = number}. Before this there is one, number 0. With
+// names, as many, each service has its order of them (protocol/rendezvous.hpp), and its requests begin with the first.
 struct BrokersAre {
   std::vector<std::uint64_t> numbers;
+  std::vector<std::string> names{};
 };
 
 // The connection to a broker stands. Who never says so is believed that silence is all there is to know.

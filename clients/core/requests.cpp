@@ -58,6 +58,7 @@ void ClientCore::request(std::uint64_t handle, SessionState& session) {
   session.asked_at = now_;
   session.sent = 0;
   session.queued.reset();
+  session.overflow_due = never;
   session.refused.reset();
   // What follows on a session, or on a request that was over, is for the broker that knows of it.
   session.tried = only(session.broker);
@@ -69,15 +70,41 @@ void ClientCore::request(std::uint64_t handle, SessionState& session) {
 // Goes to the next broker that was not tried; false if there is none, or it is for one below to answer.
 bool ClientCore::turn(SessionState& session) {
   if (!session.passes.empty()) return false;  // from below it goes up only
-  const auto next = brokers_.next(session.tried, now_);
-  if (!next) return false;
-  session.broker = *next;
-  session.tried |= only(*next);
+  const auto next = brokers_.next(session.tried, now_, session.asked.service);
+  if (next) go_to(session, *next);
+  return next.has_value();
+}
+
+void ClientCore::go_to(SessionState& session, std::uint64_t broker) {
+  session.broker = broker;
+  session.tried |= only(broker);
   session.asked_at = now_;
   session.sent = 0;
   session.heard = false;
   session.queued.reset();
-  return true;
+  session.overflow_due = never;
+}
+
+// Leaves a line that is too long for the next broker's, if there is one that is there. What is granted here meanwhile is
+// given back.
+void ClientCore::overflow(SessionState& session) {
+  session.overflow_due = never;
+  if (session.stage != Stage::asking) return;
+  const auto next = brokers_.next(session.tried, now_, session.asked.service);
+  if (!next || brokers_.at(*next).doubtful(now_)) return;
+  session.line = session.broker;
+  session.left |= only(session.broker);
+  farewells_.cancel(now_, session.broker, session.id, *out_);
+  go_to(session, *next);
+  send_request(session);
+}
+
+// Nobody took it over: it waits where it waited, under another id, since the one before was taken back there. False if it
+// comes from no line.
+bool ClientCore::back_in_line(std::uint64_t handle, SessionState& session) {
+  if (session.line == nobody || session.stage != Stage::asking) return false;
+  session.broker = std::exchange(session.line, nobody);
+  return renew_request(handle, session);
 }
 
 void ClientCore::send_request(SessionState& session) {
@@ -130,6 +157,7 @@ void ClientCore::tend_request(std::uint64_t handle, SessionState& session) {
     if (session.refused) refused = *session.refused;
     return not_acquired(handle, std::move(refused));
   }
+  if (now_ >= session.overflow_due) overflow(session);
   if (now_ >= session.ask_due) {
     if (session.stage == Stage::resting) {
       session.tried = 0;
@@ -141,7 +169,12 @@ void ClientCore::tend_request(std::uint64_t handle, SessionState& session) {
     } else if (brokers_.at(session.broker).silent(now_)) {
       if (!session.passes.empty()) return leave_silent(handle, session, "the broker below does not answer");
       const std::uint64_t silent = session.broker;
-      if (turn(session)) farewells_.cancel(now_, silent, session.id, *out_);
+      const std::string id = session.id;
+      const bool next = turn(session);
+      const bool other = !next && (back_in_line(handle, session) ||
+                                   (session.refused && rest(handle, session, *session.refused)));
+      if (next || other) farewells_.cancel(now_, silent, id, *out_);
+      if (other) return;
     }
     session.stage = Stage::asking;
     send_request(session);
@@ -214,6 +247,9 @@ void ClientCore::queued(std::uint64_t broker, const Queued& message) {
   if (session.stage != Stage::asking || session.broker != broker) return;
   session.heard = true;
   session.ask_due = now_ + brokers_.jitter(broker, settings_.repeat_max);
+  const bool may_leave =
+      settings_.overflow > Duration{0} && session.passes.empty() && (session.left & only(broker)) == 0;
+  if (!session.queued && may_leave) session.overflow_due = now_ + settings_.overflow;
   if (session.queued != message) out_->emplace_back(Waiting{found->second, message});
   session.queued = message;
   arm(found->second, session);
@@ -230,19 +266,23 @@ void ClientCore::request_refused(std::uint64_t handle, SessionState& session, co
     return arm(handle, session);
   }
   if (elsewhere(message.code) && !session.passes.empty()) return back_up(handle, session, message);
+  if (elsewhere(message.code) && back_in_line(handle, session)) return;
   const Refused told = session.refused.value_or(message);
-  if (passes(told, session.asked.absent)) {
-    // Never sooner than the hint.
-    const Duration hint = told.retry_ms.count() > 0 ? Duration(told.retry_ms) : settings_.repeat;
-    const Duration pause = brokers_.jitter(session.broker, hint + hint / 4);
-    if (now_ + pause < session.wait_until) {
-      session.stage = Stage::resting;
-      session.queued.reset();
-      session.ask_due = now_ + pause;
-      return arm(handle, session);
-    }
-  }
-  not_acquired(handle, told);
+  if (!rest(handle, session, told)) not_acquired(handle, told);
+}
+
+// Asks all of them again, if a refusal passes by itself; false if it does not, or too late.
+bool ClientCore::rest(std::uint64_t handle, SessionState& session, const Refused& told) {
+  if (!passes(told, session.asked.absent)) return false;
+  // Never sooner than the hint.
+  const Duration hint = told.retry_ms.count() > 0 ? Duration(told.retry_ms) : settings_.repeat;
+  const Duration pause = brokers_.jitter(session.broker, hint + hint / 4);
+  if (now_ + pause >= session.wait_until) return false;
+  session.stage = Stage::resting;
+  session.queued.reset();
+  session.ask_due = now_ + pause;
+  arm(handle, session);
+  return true;
 }
 
 void ClientCore::not_acquired(std::uint64_t handle, Refused refused) {

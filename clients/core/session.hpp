@@ -66,6 +66,9 @@ struct SessionState {
   int sent = 0;                  // how often it was sent
   bool heard = false;            // the broker has answered something
   BrokerSet tried = 0;           // of this round, the one that is asked included
+  BrokerSet left = 0;              // those whose line it left, since they let it wait
+  std::uint64_t line = nobody;     // the last of these: it goes back there if the others refuse
+  Instant overflow_due = never;    // it leaves the line then, if there is another broker
   std::optional<Refused> refused;  // by those before: what to tell if nobody says better
   std::optional<Queued> queued;  // what the user was told last
 

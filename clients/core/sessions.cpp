@@ -52,6 +52,8 @@ void ClientCore::hold(std::uint64_t handle, SessionState& session, const Granted
   session.granted = message;
   session.failed = 0;
   session.heard = false;
+  session.left = 0;
+  session.line = nobody;
   session.shown = 0;
   session.admitted = false;
   session.show = true;

@@ -24,6 +24,8 @@ struct ClientSettings {
   Duration silence{std::chrono::milliseconds(1500)};  // a broker silent for longer gets a new connection
   Duration patience{std::chrono::seconds(5)};         // a broker never heard is unreachable after this
   Duration margin{std::chrono::seconds(2)};  // answers may come this much later than a request's wait
+  // A request that waits in a broker's line for longer goes to the next broker, once from each. 0: it stays.
+  Duration overflow{0};
 
   // Workers. While calls are outstanding the worker is asked for a sign of life every `pulse`; when `pulses`
   // of these in a row have no answer it counts as dead.

@@ -26,11 +26,7 @@ void ClientCore::follow(std::uint64_t handle, SessionState& session, const Grant
   pass.below = below_.take(message.endpoint, message.key, now_, *out_);
   by_pass_.emplace(std::pair(pass.broker, pass.session), handle);
   session.passes.push_back(std::move(pass));
-  session.broker = session.passes.back().below;
-  session.asked_at = now_;
-  session.sent = 0;
-  session.heard = false;
-  session.queued.reset();
+  go_to(session, session.passes.back().below);
   send_request(session);
   arm(handle, session);
 }

@@ -28,6 +28,7 @@ ClientOptions client_options(const Context& context) {
   options.broker_key = context.settings.client_broker_key;
   options.realm = context.settings.client_realm;
   options.attributes = context.settings.client_attributes;
+  options.overflow = context.settings.client_overflow;
   options.trace = context.trace;
   // Less than --timeout, so that a broker that is not there is told as such.
   options.patience = std::min(options.patience, within(context, a_day) * 4 / 5);

@@ -80,6 +80,7 @@ constexpr std::string_view configuration = R"(Configuration file of pointsman (T
   name = "zip"                      # "*": services that are not listed
   policy = "least-connections"      # or weighted-round-robin, least-busy, least-recent, two-choices, random
   queue_max = 10000
+  offers_max = 100000               # workers; further ones are refused, and those that say `home` go to another broker
   slow_start = "0"
   aging = "5s"
   hang = "0"
@@ -89,6 +90,7 @@ constexpr std::string_view configuration = R"(Configuration file of pointsman (T
   key = "/etc/pointsman/client.key"
   broker_key = "/etc/pointsman/broker.key.pub"
   timeout = "forever"
+  overflow = "0"                    # a request that waits at a broker for longer goes to the next; 0: it stays
   attributes = "team=a"             # what it says of itself; `pointsman help conditions`
 
   [worker]
@@ -132,12 +134,21 @@ constexpr std::string_view brokers =
   etcd://10.0.0.1:2379/fleet   the brokers that say --membership etcd://… with that; several HOST:PORT with commas; etcds:// by TLS
   auto, auto:GROUP             brokers that say --group default, or --group GROUP, and answer on the local networks
   env:VARIABLE                 what an environment variable says, any of the above
+  home                         no place: each service has an order of its own, see below
 
 With commas between them, all kinds at once: tcp://10.0.0.1:5570,dns:brokers.example.org. A program knows at most 64 brokers at a time.
 
 Client commands and the client library ask the brokers in sequence, a request each, and go to the next one when one is silent, gone
 or has no worker. A worker is registered with one of them, and goes to the next one when that is gone for more than a moment.
 `pointsman ls`, `status` and so on show what one broker knows.
+
+With `home` in the list, as in home,tcp://10.0.0.1:5570,tcp://10.0.0.2:5570, each service has an order of the brokers, the same for
+everybody who knows the same ones (rendezvous hashing). A worker registers with the first of its service (the first that it offers) that is
+there and takes it, and goes back to one before that as soon as that is there again, when it holds no session. Client commands and the
+library begin there, too. So a service lives at one broker until that one has `offers_max` workers of it, then at the next one as well.
+Say `home` for workers and clients, and --overflow 1s, say, for clients: then a request that waits where its worker has just left from looks
+on. A broker is known by its host, so several on one host need names, the same for both listeners:
+home,a=tcp://10.0.0.1:5570,b=tcp://10.0.0.1:5580; by `auto` by what `pointsman discover` calls it.
 
 Whom `lookup` finds: pointsman ls brokers --broker tcp://10.0.0.1:5570. The endpoint may have a public key behind a space, as above.
 Workers go where uplinks say with --workers-endpoint. With keys, a worker's key needs the role client, too, to ask.

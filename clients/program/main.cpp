@@ -349,6 +349,11 @@ class CommandLine {
     condition<Preference>(sub, "--prefer", wishes.prefer,
                           "Which of those: a condition, +NAME or -NAME; several with ;");
     attributes(sub, "client.attributes");
+    sub.add_option_function<std::string>(
+           "--overflow",
+           [this](const std::string& text) { invocation_.flags.push_back({"client.overflow", "--overflow", text}); },
+           "A request that waits at one of several brokers for longer goes to the next one; else it stays")
+        ->type_name("DURATION");
   }
 
   void define_call() {

@@ -37,6 +37,7 @@ struct Settings {
                               .workers = std::string(default_workers_endpoint)};
   std::string client_broker{default_clients_endpoint};
   Milliseconds client_timeout = forever;  // of a whole command
+  Milliseconds client_overflow{0};        // see ClientOptions
   std::string worker_broker{default_workers_endpoint};
   UpSettings up;
   std::string client_key, client_broker_key;  // a file; Z85 or a file. Empty: no encryption

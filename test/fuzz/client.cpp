@@ -22,6 +22,7 @@ constexpr std::size_t calls_max = 4;
 clients::ClientSettings settings_of(Input& input) {
   clients::ClientSettings settings{.name = "c1"};
   settings.seed = input.byte();
+  if (settings.seed % 2 == 1) settings.overflow = std::chrono::seconds(1);
   settings.sessions_max = sessions_max;
   settings.calls_max = calls_max;
   settings.window = 2;

@@ -5,6 +5,8 @@
 //       shell < connect link=1 endpoint=tcp://w1             from here on `w1` is the peer at that endpoint
 //       program < acquired handle=1 …
 //   w1 > opened session=5                                    messages, from `broker` or a worker; also bytes, gone
+//
+// With brokers=3 there are three of them: `broker`, `b1` and `b2`; with home=yes services have their order of these names.
 
 #include "clients/core/client.hpp"
 #include "test/lines/lines.hpp"
@@ -24,6 +26,7 @@ ClientSettings settings_of(Fields& fields) {
   s.silence = fields.duration("silence", s.silence);
   s.patience = fields.duration("patience", s.patience);
   s.margin = fields.duration("margin", s.margin);
+  s.overflow = fields.duration("overflow", s.overflow);
   s.pulse = fields.duration("pulse", s.pulse);
   s.pulses = static_cast<int>(fields.number("pulses", static_cast<std::uint64_t>(s.pulses)));
   s.sessions_max = fields.number("sessions_max", s.sessions_max);
@@ -80,7 +83,20 @@ Event event_of_program(std::string_view rest) {
 
 class ClientStage final : public Stage {
  public:
-  explicit ClientStage(Fields& fields) : core_(settings_of(fields)) {}
+  explicit ClientStage(Fields& fields) : core_(settings_of(fields)) {
+    const std::uint64_t count = fields.number("brokers", 1);
+    if (count == 1) return;
+    BrokersAre all;
+    for (std::uint64_t number = 0; number < count; ++number) {
+      const std::string name = number == 0 ? "broker" : "b" + std::to_string(number);
+      names_.rename(name, Address{Door::broker, Codec::msgpack, number, {}});
+      all.numbers.push_back(number);
+      all.names.push_back(name);
+    }
+    if (!fields.flag("home")) all.names.clear();
+    Actions none;
+    core_.step(opening, std::move(all), none);
+  }
 
   std::vector<std::string> tell(Instant now, const Told& told) override {
     if (told.who == "program") return run(now, event_of_program(told.rest));

@@ -122,6 +122,16 @@ void draw_sizes(Profile& p) {
   for (auto& plan : p.workers) plan.resizes = chance.hit(0.5);
 }
 
+// From one broker to another: workers that go, and requests that leave a line. Drawn from a chance of its own, as well.
+void draw_changes(Profile& p) {
+  Chance chance(p.seed ^ 0xc4a6e);
+  if (chance.hit(0.3))
+    for (auto& plan : p.workers) plan.changes = chance.hit(0.5);
+  if (chance.hit(0.4))
+    for (auto& client : p.clients)
+      if (chance.hit(0.5)) client.overflow = chance.between(milliseconds(10), milliseconds(3000));
+}
+
 void draw_workload(Chance& chance, Profile& p) {
   p.work = chance.hit(0.3) ? chance.between(milliseconds(500), milliseconds(5000))
                            : chance.between(milliseconds(1), milliseconds(200));
@@ -176,6 +186,7 @@ Profile draw(std::uint64_t seed, const Cut& cut) {
   draw_workload(chance, p);
   draw_wishes(p);
   draw_sizes(p);
+  draw_changes(p);
   p.heal = healing(p);
   p.calm = std::max<Duration>(seconds(60), p.quiet ? 2 * p.heal : Duration(0)) + (p.quiet ? 3 * p.hold : Duration(0));
   if (p.workers.size() > cut.workers) p.workers.resize(cut.workers);

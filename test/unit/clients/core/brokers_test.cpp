@@ -133,6 +133,69 @@ TEST_CASE("who waits for a service that nobody offers asks all brokers again and
   CHECK(says(rig.broker(grant("a", 7), 2), "acquired 1 session=7"));
 }
 
+TEST_CASE("a broker that is silent does not end the wait of who waits for a service that the others do not offer") {
+  Several rig(2);
+  auto event = acquire(1, "a");
+  event.absent = true;
+  event.wait = Milliseconds(60'000);
+  rig.tell(event);
+  CHECK(said(rig.broker("refused about=request code=unknown-service id=a", 1)) == Lines{"2 request a"});
+  Lines all;
+  while (rig.elapsed() < 10s && !says(all, "broker 1 <")) {
+    for (const auto& line : rig.wait()) all.push_back(line);
+    CHECK_FALSE(says(all, "not_acquired"));
+  }
+  CHECK(says(all, "broker 2 < cancel id=a"));
+  CHECK(says(all, "broker 1 < request id=a"));
+  CHECK(says(rig.broker(grant("a", 7), 1), "acquired 1 session=7"));
+}
+
+TEST_CASE("where brokers have names the requests of each service begin at its own, and go on in its order") {
+  Rig rig({.name = "ann"});
+  rig.tell(BrokersAre{{3, 5, 4}, {"b", "a", "c"}});  // of zip it is a, c, b
+  for (const std::string id : {"x", "y"}) {
+    CHECK(said(rig.tell(acquire(id == "x" ? 1 : 2, id))) == Lines{"5 request " + id});
+    CHECK(said(rig.broker("refused about=request code=unknown-service id=" + id, 5)) == Lines{"4 request " + id});
+    CHECK(said(rig.broker("refused about=request code=unknown-service id=" + id, 4)) == Lines{"3 request " + id});
+  }
+  // One that is gone is passed over.
+  rig.tell(Gone{Door::broker, 5});
+  CHECK(said(rig.tell(acquire(3, "z"))) == Lines{"4 request z"});
+}
+
+TEST_CASE("a request that left a line goes back when the broker that it went to is silent, or does not let it in") {
+  for (const bool barred : {false, true}) {
+    Rig rig({.name = "ann", .overflow = 1s});
+    rig.tell(BrokersAre{{1, 2}, {"a", "b"}});
+    auto event = acquire(1, "x");
+    event.wait = Milliseconds(60'000);
+    rig.tell(event);
+    rig.broker("queued id=x position=9", 1);
+    CHECK(said(rig.wait()) == Lines{"1 cancel x", "2 request x"});
+    rig.broker("cancelled id=x", 1);
+    Lines all;
+    if (barred) all = rig.tell(Barred{"no key", "get one", 2});
+    while (rig.elapsed() < 10s && !says(all, "broker 1 <")) {
+      for (const auto& line : rig.wait()) all.push_back(line);
+    }
+    CHECK(says(all, "broker 1 < request id=x.1"));
+    CHECK(says(all, "broker 2 < cancel id=x") != barred);
+    // And stays there.
+    rig.broker("queued id=x.1 position=10", 1);
+    CHECK_FALSE(says(rig.pass(Milliseconds(4000)), "broker 2 < request"));
+    CHECK(says(rig.broker(grant("x.1", 7), 1), "acquired 1 session=7"));
+  }
+}
+
+TEST_CASE("a request leaves no line for that of a broker which is gone") {
+  Rig rig({.name = "ann", .overflow = 1s});
+  rig.tell(BrokersAre{{1, 2}, {"a", "b"}});
+  rig.tell(acquire(1, "x"));
+  rig.tell(Gone{Door::broker, 2});
+  rig.broker("queued id=x position=9", 1);
+  CHECK_FALSE(says(rig.pass(Milliseconds(4000)), "broker 2 <"));
+}
+
 TEST_CASE("a client that no broker lets in hears so when all were tried") {
   Several rig(2);
   rig.tell(acquire(1, "a"));
