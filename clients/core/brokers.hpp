@@ -64,6 +64,13 @@ class Brokers {
     return there_[*found];
   }
 
+  // The one that requests for a service begin at, where each has its order of them.
+  std::optional<std::uint64_t> first(std::string_view service) const {
+    const auto order = rendezvous_order(service, {names_.begin(), names_.end()});
+    if (order.empty()) return std::nullopt;
+    return there_[order.front()];
+  }
+
   // The one that questions go to; `nobody` if there is none.
   std::uint64_t home(Instant now) {
     if (home_ == nobody) home_ = next(0, now).value_or(nobody);

@@ -97,6 +97,7 @@ class ClientCore {
   void queued(std::uint64_t broker, const Queued& message);
   bool turn(SessionState& session);
   void go_to(SessionState& session, std::uint64_t broker);
+  Duration patience_in_line(const SessionState& session) const;
   void overflow(SessionState& session);
   bool back_in_line(std::uint64_t handle, SessionState& session);
   bool rest(std::uint64_t handle, SessionState& session, const Refused& told);

@@ -85,11 +85,28 @@ void ClientCore::go_to(SessionState& session, std::uint64_t broker) {
   session.overflow_due = never;
 }
 
-// Leaves a line that is too long for the next broker's, if there is one that is there. What is granted here meanwhile is
-// given back.
+// How long it waits in the line that it is in before it looks further; zero: for ever. Where it is not at home its workers may
+// have gone there, and left it behind.
+Duration ClientCore::patience_in_line(const SessionState& session) const {
+  if (!session.passes.empty() || (session.left & only(session.broker)) != 0) return Duration{0};
+  if (settings_.overflow > Duration{0}) return settings_.overflow;
+  const auto home = brokers_.first(session.asked.service);
+  return home && *home != session.broker && session.left == 0 ? settings_.repeat_max : Duration{0};
+}
+
+// Leaves a line that is too long for the next broker's, or for that where it is at home, if that one is there. What is
+// granted here meanwhile is given back.
 void ClientCore::overflow(SessionState& session) {
   session.overflow_due = never;
   if (session.stage != Stage::asking) return;
+  const auto home = brokers_.first(session.asked.service);
+  const bool astray = home && *home != session.broker && session.left == 0;
+  const bool homewards = astray && !brokers_.at(*home).doubtful(now_);
+  if (!homewards && settings_.overflow == Duration{0}) {
+    session.overflow_due = now_ + settings_.repeat_max;
+    return;
+  }
+  if (homewards) session.tried = only(session.broker);
   const auto next = brokers_.next(session.tried, now_, session.asked.service);
   if (!next || brokers_.at(*next).doubtful(now_)) return;
   session.line = session.broker;
@@ -247,9 +264,8 @@ void ClientCore::queued(std::uint64_t broker, const Queued& message) {
   if (session.stage != Stage::asking || session.broker != broker) return;
   session.heard = true;
   session.ask_due = now_ + brokers_.jitter(broker, settings_.repeat_max);
-  const bool may_leave =
-      settings_.overflow > Duration{0} && session.passes.empty() && (session.left & only(broker)) == 0;
-  if (!session.queued && may_leave) session.overflow_due = now_ + settings_.overflow;
+  const Duration patience = patience_in_line(session);
+  if (!session.queued && patience > Duration{0}) session.overflow_due = now_ + patience;
   if (session.queued != message) out_->emplace_back(Waiting{found->second, message});
   session.queued = message;
   arm(found->second, session);

@@ -146,8 +146,8 @@ With `home` in the list, as in home,tcp://10.0.0.1:5570,tcp://10.0.0.2:5570, eac
 everybody who knows the same ones (rendezvous hashing). A worker registers with the first of its service (the first that it offers) that is
 there and takes it, and goes back to one before that as soon as that is there again, when it holds no session. Client commands and the
 library begin there, too. So a service lives at one broker until that one has `offers_max` workers of it, then at the next one as well.
-Say `home` for workers and clients, and --overflow 1s, say, for clients: then a request that waits where its worker has just left from looks
-on. A broker is known by its host, so several on one host need names, the same for both listeners:
+Say `home` for workers and clients. A request that waits at another broker than the first asks there again after 5 s, since its workers may
+have gone back. A broker is known by its host, so several on one host need names, the same for both listeners:
 home,a=tcp://10.0.0.1:5570,b=tcp://10.0.0.1:5580; by `auto` by what `pointsman discover` calls it.
 
 Whom `lookup` finds: pointsman ls brokers --broker tcp://10.0.0.1:5570. The endpoint may have a public key behind a space, as above.

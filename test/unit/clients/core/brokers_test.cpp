@@ -187,6 +187,19 @@ TEST_CASE("a request that left a line goes back when the broker that it went to 
   }
 }
 
+TEST_CASE("a request that waits where its service is not at home looks there again as soon as that broker is back") {
+  Rig rig({.name = "ann"});
+  rig.tell(BrokersAre{{1, 2}, {"b", "a"}});
+  rig.tell(Gone{Door::broker, 2});
+  CHECK(said(rig.tell(acquire(1, "x"))) == Lines{"1 request x"});
+  rig.broker("queued id=x position=1", 1);
+  CHECK_FALSE(says(rig.pass(Milliseconds(6000)), "broker 2 <"));
+  rig.broker("queued id=x position=1", 1);
+  rig.tell(BrokerUp{2});
+  CHECK(says(rig.pass(Milliseconds(6000)), "broker 2 < request id=x"));
+  CHECK(says(rig.broker(grant("x", 7), 2), "acquired 1 session=7"));
+}
+
 TEST_CASE("a request leaves no line for that of a broker which is gone") {
   Rig rig({.name = "ann", .overflow = 1s});
   rig.tell(BrokersAre{{1, 2}, {"a", "b"}});
