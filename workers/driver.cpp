@@ -164,10 +164,10 @@ void Driver::carry_out(Action&& action) {
 // A broker that was heard may be back in a moment, and remembers this worker: it is tried once more before the next one
 // gets its turn.
 void Driver::reconnect() {
+  search_.lost(broker_);  // which may be known by another address, too
   const auto& places = search_.places();
   if (places.size() == 1 && places.front().same_door(broker_) && transport_.still_connecting(peer_)) return;
   if (peer_ != 0) transport_.disconnect(std::exchange(peer_, 0));
-  search_.lost(broker_);
   if (!heard_) shun(lost_for);
   if (heard_ || choose()) connect();
 }
