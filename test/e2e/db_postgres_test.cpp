@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "test/e2e/arguments.hpp"
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
 #include "test/e2e/text.hpp"
@@ -18,13 +19,6 @@ using namespace pointsman;
 using namespace std::chrono_literals;
 
 namespace {
-
-using Words = std::vector<std::string>;
-
-Words operator+(Words first, const Words& more) {
-  first.insert(first.end(), more.begin(), more.end());
-  return first;
-}
 
 // A server of its own, in a folder of its own; it does not run as root, so then it runs as postgres.
 class Server {
@@ -36,7 +30,7 @@ class Server {
       REQUIRE(::chown(folder_.path().c_str(), user->pw_uid, user->pw_gid) == 0);
       as_ = {"/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"};
     }
-    const Result made = run(as_ + Words{program("initdb"), "-D", data(), "-U", "keeper", "-A", "trust", "-E",
+    const Result made = run(as_ + Arguments{program("initdb"), "-D", data(), "-U", "keeper", "-A", "trust", "-E",
                                         "UTF8", "--locale=C", "--no-sync"});
     REQUIRE_MESSAGE(made.code == 0, made.err);
     const std::string others = text_of(data() + "/pg_hba.conf");
@@ -49,7 +43,7 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   void start() {
-    process_ = std::make_unique<Process>(as_ + Words{program("postgres"), "-D", data(), "-k", folder_.path(),
+    process_ = std::make_unique<Process>(as_ + Arguments{program("postgres"), "-D", data(), "-k", folder_.path(),
                                                      "-c", "listen_addresses=", "-c", "fsync=off", "-c",
                                                      "max_connections=20"});
     REQUIRE_MESSAGE(eventually(30s,
@@ -83,7 +77,7 @@ class Server {
   std::string data() const { return folder_.path() + "/data"; }
 
   TemporaryFolder folder_;
-  Words as_;
+  Arguments as_;
   std::unique_ptr<Process> process_;
 };
 
@@ -91,11 +85,11 @@ class Server {
 class Station {
  public:
   explicit Station(const std::string& place) {
-    broker = std::make_unique<Process>(Words{pointsman_program(), "broker", "--clients", clients(),
+    broker = std::make_unique<Process>(Arguments{pointsman_program(), "broker", "--clients", clients(),
                                              "--workers", workers(), "--database", place});
     REQUIRE_MESSAGE(broker->wait_for_line("ready clients=", 20s), broker->err());
     worker_ =
-        std::make_unique<Process>(Words{pointsman_program(), "worker", "--broker", workers(), "--name", "w1",
+        std::make_unique<Process>(Arguments{pointsman_program(), "worker", "--broker", workers(), "--name", "w1",
                                         "--service", "echo", "--attribute", "gpu=a", "--", "cat"});
     REQUIRE_MESSAGE(worker_->wait_for_line("ready worker=", 20s), worker_->err());
   }
@@ -141,8 +135,8 @@ TEST_CASE(
     "e2e db: brokers share a PostgreSQL server, hand off while it is away, and take up what changed when it "
     "is back") {
   Server server;
-  const auto db = [&](const Words& words, const std::string& input = {}) {
-    return run(Words{pointsman_program(), "db"} + words + Words{"--database", server.place()},
+  const auto db = [&](const Arguments& words, const std::string& input = {}) {
+    return run(Arguments{pointsman_program(), "db"} + words + Arguments{"--database", server.place()},
                {.input = input});
   };
   CHECK(db({"list"}).code == 2);
@@ -164,7 +158,7 @@ TEST_CASE(
   std::vector<std::unique_ptr<Process>> editors;
   for (const char* gpu : {"c", "d", "e", "f"}) {
     editors.push_back(
-        std::make_unique<Process>(Words{pointsman_program(), "db", "set", "worker", "w2", "--attribute",
+        std::make_unique<Process>(Arguments{pointsman_program(), "db", "set", "worker", "w2", "--attribute",
                                         std::string(gpu) + "=1", "--database", server.place()}));
   }
   for (const auto& editor : editors) CHECK_MESSAGE(editor->wait(20s) == 0, editor->err());

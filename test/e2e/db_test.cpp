@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "test/e2e/arguments.hpp"
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
 #include "test/e2e/text.hpp"
@@ -21,13 +22,6 @@ using namespace pointsman;
 using namespace std::chrono_literals;
 
 namespace {
-
-using Words = std::vector<std::string>;
-
-Words operator+(Words first, const Words& more) {
-  first.insert(first.end(), more.begin(), more.end());
-  return first;
-}
 
 bool is_json(const std::string& text) { return run({"/usr/bin/python3", "-m", "json.tool"}, {.input = text}).code == 0; }
 
@@ -39,24 +33,24 @@ class House {
   std::string clients() const { return "ipc://" + path("c"); }
 
   void start(const std::string& place) {
-    broker = std::make_unique<Process>(Words{pointsman_program(), "broker", "--clients", clients(), "--workers",
+    broker = std::make_unique<Process>(Arguments{pointsman_program(), "broker", "--clients", clients(), "--workers",
                                              "ipc://" + path("w"), "--database", place});
     REQUIRE_MESSAGE(broker->wait_for_line("ready clients=", 20s), broker->err());
   }
 
-  Process& worker(const std::string& name, const Words& more) {
+  Process& worker(const std::string& name, const Arguments& more) {
     Process& started = fleet.emplace_back(
-        Words{pointsman_program(), "worker", "--broker", "ipc://" + path("w"), "--name", name, "--service", "who"} + more +
-        Words{"--", "sh", "-c", "cat >/dev/null; printf " + name});
+        Arguments{pointsman_program(), "worker", "--broker", "ipc://" + path("w"), "--name", name, "--service", "who"} + more +
+        Arguments{"--", "sh", "-c", "cat >/dev/null; printf " + name});
     REQUIRE_MESSAGE(started.wait_for_line("ready worker=", 20s), started.err());
     return started;
   }
 
-  Words client_words(const Words& words) const { return Words{pointsman_program()} + words + Words{"--broker", clients()}; }
-  Result pointsman(const Words& words) const { return run(client_words(words)); }
+  Arguments client_words(const Arguments& words) const { return Arguments{pointsman_program()} + words + Arguments{"--broker", clients()}; }
+  Result pointsman(const Arguments& words) const { return run(client_words(words)); }
 
-  Result db(const Words& words, const std::string& input = {}) const {
-    return run(Words{pointsman_program(), "db"} + words + Words{"--database", database()}, {.input = input});
+  Result db(const Arguments& words, const std::string& input = {}) const {
+    return run(Arguments{pointsman_program(), "db"} + words + Arguments{"--database", database()}, {.input = input});
   }
 
   // What `status` says of a counter; empty: nothing.
@@ -193,7 +187,7 @@ TEST_CASE("e2e db: a full disk or a damaged database stops edits, never hand-off
   house.start(house.database());
   house.worker("w1", {"--attribute", "gpu=a"});
   REQUIRE(house.db({"set", "worker", "w1", "--attribute", "gpu=h200"}).code == 0);
-  const Words call{"call", "who", "--when", "gpu == h200"};
+  const Arguments call{"call", "who", "--when", "gpu == h200"};
   REQUIRE(eventually([&] { return house.pointsman(call).out == "w1"; }));
   REQUIRE(house.db({"backup", house.path("copy.db")}).code == 0);
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "clients/client.hpp"
+#include "test/e2e/arguments.hpp"
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
 #include "test/e2e/text.hpp"
@@ -23,13 +24,6 @@ using namespace pointsman;
 using namespace std::chrono_literals;
 
 namespace {
-
-using Arguments = std::vector<std::string>;
-
-Arguments operator+(Arguments first, const Arguments& more) {
-  first.insert(first.end(), more.begin(), more.end());
-  return first;
-}
 
 bool is_free(int port) {
   const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "clients/client.hpp"
+#include "test/e2e/arguments.hpp"
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
 #include "test/e2e/text.hpp"
@@ -18,13 +19,6 @@ using namespace pointsman;
 using namespace std::chrono_literals;
 
 namespace {
-
-using Arguments = std::vector<std::string>;
-
-Arguments operator+(Arguments first, const Arguments& more) {
-  first.insert(first.end(), more.begin(), more.end());
-  return first;
-}
 
 // A broker at two sockets of a folder, and the workers that it has.
 class Station {
