@@ -229,7 +229,7 @@ void History::watched(const Happened& event, Instant now) {
   const bool closed = event.kind == Happening::closed;
   const bool unsaid = event.detail == word(Ending::lost) || event.detail == word(Ending::unused);
   found->second.reported = closed && !unsaid;
-  if (closed) found->second.given_up = now;
+  if (closed && found->second.given_up == never) found->second.given_up = now;
 }
 
 void History::inspected(const Lists& lists) {

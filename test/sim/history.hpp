@@ -32,7 +32,7 @@ struct Promise {
   bool reported = false;  // closed at the broker, because its worker said so
   Instant tell_by = never;  // its worker has not been told of it, and is by then; on the broker's clock
   Duration late_then{};     // and the broker had overslept so much
-  Instant given_up = never;  // when the broker closed it, the last time; on its clock
+  Instant given_up = never;  // when the broker closed it, the first time; on its clock
 };
 
 // A ticket as it was given, for those who want to misuse it.

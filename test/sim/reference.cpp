@@ -382,7 +382,14 @@ void Reference::take(const Address& from, const Holding& m) {
     over.emplace_back(id, std::string(word(Ending::lost)));
   }
   expected_.assign(over.begin(), over.end());
-  for (const auto& row : m.sessions) adopt(*worker, row);
+  brought_ = m;
+  if (expected_.empty()) adopt_brought();
+}
+
+// After those that the list ends, which may push requests out of what is remembered.
+void Reference::adopt_brought() {
+  const Holding brought = *std::exchange(brought_, std::nullopt);
+  for (const auto& row : brought.sessions) adopt(workers_.at(brought.lease), row);
 }
 
 void Reference::take(const Address&, const Leave& m) {
@@ -441,10 +448,7 @@ void Reference::adopt(Worker& worker, const Held& held) {
   const auto [found, unknown] = asked_.try_emplace(session.request);
   Asked& asked = found->second;
   if (!unknown && (asked.stage != Asked::Stage::waiting || asked.service != held.service)) {
-    // Sessions that end by the same list may have pushed it out of what is remembered: then it is held, or not.
-    const bool remembered = ended_.size() + sessions_.size() < options_.remembered_max;
-    if (!remembered) session.unsure = true;
-    else if (!held.open || asked.released) must_release_.insert(held.session);
+    if (!held.open || asked.released) must_release_.insert(held.session);
     return;
   }
   if (unknown) asked.known_peer = false;
@@ -672,7 +676,7 @@ void Reference::fact(const Address&, const Release& m) {
     found->second.released = true;
     if (found->second.answers) asked_.at(found->second.request).released = true;
   }
-  const bool again = found != sessions_.end() && (found->second.released || found->second.unsure);
+  const bool again = found != sessions_.end() && found->second.released;
   if (!again && !may_release_.contains(m.session)) throw Violation(50, "session " + number(m.session) + " is released, but its client did not ask");
 }
 
@@ -798,6 +802,7 @@ void Reference::closed(std::uint64_t id, const std::string& ending) {
   --worker.used;
   --seat.used;
   drop(id);
+  if (brought_ && expected_.empty()) adopt_brought();
 }
 
 void Reference::drop(std::uint64_t id) {

@@ -88,7 +88,6 @@ class Reference {
     bool open = false;
     bool failed = false;
     bool released = false;  // somebody has asked for it
-    bool unsure = false;    // whether its request was remembered when its worker brought it
     Instant granted;
     Instant lapses;
     std::uint64_t assignment = 0;
@@ -162,6 +161,7 @@ class Reference {
   std::vector<const Asked*> line(const std::string& service, std::vector<Name>* names = nullptr) const;
   void check_choice(const Asked& asked, const Worker& chosen);
   void check_choice(const Asked& asked, const Worker& chosen, std::vector<Worker*> free);
+  void adopt_brought();
   void adopt(Worker& worker, const Held& held);
   void let_go(const Release& m);
   bool was_let_go(const Held& held);
@@ -207,6 +207,7 @@ class Reference {
   std::optional<Heartbeat> beat_;
   std::optional<std::uint64_t> must_sync_;  // the lease whose worker has to be asked for its list
   std::optional<Address> from_;
+  std::optional<Holding> brought_;  // a list whose sessions are still to be taken over, in this step
   std::optional<Register> registering_;
   std::optional<Instant> registered_before_;  // the same instance of that worker, first of all
   std::optional<Name> asking_;
