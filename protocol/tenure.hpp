@@ -230,11 +230,13 @@ struct Heard {
   std::uint64_t beat = 0;
   std::uint64_t applied = 0;  // all session events up to this number are applied
   Milliseconds now_ms{0};
+  Milliseconds next_ms{0};  // until the next heartbeat, so that those of one connection come together; 0: as told before
 
   static constexpr auto fields() {
     constexpr auto any = limits::number;
     return listed(need("lease", &Heard::lease, 1, any), may("beat", &Heard::beat, 0, any),
-                  may("applied", &Heard::applied, 0, any), may("now_ms", &Heard::now_ms, 0, any));
+                  may("applied", &Heard::applied, 0, any), may("now_ms", &Heard::now_ms, 0, any),
+                  may("next_ms", &Heard::next_ms, 0, limits::day_ms));
   }
   friend bool operator==(const Heard&, const Heard&) = default;
 };

@@ -223,6 +223,7 @@ class Broker {
   // workers.cpp: registrations, leases, figures
   void on(const Address& from, const Register& message);
   void on(const Address& from, const Heartbeat& message);
+  Duration until_next_beat(std::uint64_t peer, Duration heartbeat) const;
   void on(const Address& from, const Leave& message);
   void on(const Address& from, const Drain& message);
   std::optional<Fault> fault_of(const Register& message) const;

@@ -730,6 +730,7 @@ class CommandLine {
     count("--depth", load_.depth, 1, 10'000, "Requests of each at a time");
     text("--rate", load_.rate, "RATE", "Open loop: arrivals a second, or a ramp: 1000..20000");
     text("--arrivals", load_.arrivals, "HOW", "Of an open loop: poisson or even");
+    count("--burst", load_.burst, 1, 100'000, "Of an open loop: that arrive at the same moment; of renewals, by one connection");
     text("--search", load_.search, "BOUND", "Find the highest rate that holds a bound, like 'p99<5ms'; begins at --rate");
     text("--bound", load_.bound, "BOUND", "Exit code 7 if it is missed");
     text("--warmup", load_.warmup, "TIME", "Not measured, before");

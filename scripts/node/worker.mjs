@@ -44,7 +44,7 @@ const sessions = new Map() // by number; `peer` is the connection that showed th
 const over = new Set() // numbers of sessions that are over, the newest thousand
 const keys = new Map() // by lease: what seals its tickets
 let completed = 0, busy = 0, progress = 0, clock = 0, draining = false, leaving
-let broker, lease, term, interval, goodUntil, beat, sent, last, seen, events, reported
+let broker, lease, term, interval, next, goodUntil, beat, sent, seen, events, reported
 
 const fingerprint = (kind, of) =>
   Number(Buffer.from(blake2b(`pointsman ${kind}\0${of}`, { dkLen: 32 })).readBigUInt64BE() >> 11n)
@@ -81,8 +81,8 @@ const begin = () => {
     curveServerKey: keyIn(key || brokerKey), curvePublicKey: keyIn(own), curveSecretKey: keyIn(own, 'secret') } })
   broker.connect(endpoint)
   lease = 0, interval = 1000, goodUntil = 0, beat = 0, seen = 0, events = [], reported = 0
-  last = now()
-  sent = new Map([[0, last]]) // what is not answered yet, and when it went; the registration is beat 0
+  next = now() + interval
+  sent = new Map([[0, now()]]) // what is not answered yet, and when it went; the registration is beat 0
   tell('register', { worker: name, instance, services: [{ service }], slots: Number(slots), draining, completed,
     busy_ms: Math.round(busy), endpoint: direct.lastEndpoint, key: own ? keyIn(own) : '', sessions: held() })
   listen(broker)
@@ -98,8 +98,8 @@ const listen = async socket => {
 
 const heartbeat = () => {
   if (sent.size >= (lease ? 2 : 1)) return begin()
-  last = now()
-  sent.set(++beat, last)
+  next = now() + interval
+  sent.set(++beat, now())
   const together = [...sessions.keys()].reduce((sum, session) => sum ^ digest(session), 0n)
   report()
   tell('heartbeat', { beat, used: sessions.size, digest: Number(together), reported, progress, draining, ...figures() })
@@ -129,6 +129,7 @@ const fromBroker = message => {
   if (op === 'refused' && message.code === 'unknown-lease') begin()
   if (op === 'registered') {
     ({ lease, term_ms: term, heartbeat_ms: interval } = message)
+    next = now() + interval
     for (const old of [...keys.keys()].slice(0, -1)) keys.delete(old) // keeps the one before
     keys.set(lease, message.key)
     answered(0)
@@ -139,7 +140,10 @@ const fromBroker = message => {
     clock = (message.now_ms ?? 0) - now()
     events.splice(0, Math.max(0, events.length - (reported - (message.applied ?? 0))))
   }
-  if (op === 'heard') answered(message.beat ?? 0)
+  if (op === 'heard') {
+    answered(message.beat ?? 0)
+    if (message.next_ms) next = now() + Math.min(message.next_ms, 1.5 * interval)
+  }
   if (op === 'assign') {
     message.sessions.forEach(({ session, service, client = '', id = '', key = Buffer.of(), ttl_ms = 0 }, index) => {
       if (message.first + index > seen && !sessions.has(session) && !over.has(session)) {
@@ -284,7 +288,7 @@ setInterval(async () => {
   for (const [number, { until, calls, peer }] of sessions) {
     if (now() > until && !calls.length) close(number, peer ? 'expired' : 'unused')
   }
-  if (now() > last + interval) heartbeat()
+  if (now() > next) heartbeat()
   if (leaving !== undefined && (!sessions.size || now() > leaving + 5000)) {
     await tell('leave', { lease, reason: 'stopped' })
     setTimeout(() => process.exit(), 100)

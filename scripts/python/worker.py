@@ -79,8 +79,8 @@ class Worker:
             self.poller.register(socket, zmq.POLLIN)
         self.lease, self.good_until, self.interval = 0, 0.0, 1.0
         self.beat, self.seen, self.events, self.reported = 0, 0, [], 0
-        self.last = time.monotonic()
-        self.sent = {0: self.last}  # what is not answered yet, and when it went; the registration is beat 0
+        self.sent = {0: time.monotonic()}  # what is not answered yet, and when it went; the registration is beat 0
+        self.next = self.sent[0] + self.interval
         self.tell("register", worker=self.name, instance=self.instance, services=[{"service": self.service}],
                   slots=self.slots, endpoint=self.endpoint, key=key_in(OWN).decode() if OWN else "",
                   draining=self.draining, completed=self.completed, busy_ms=int(self.busy * 1000), sessions=self.held())
@@ -101,7 +101,8 @@ class Worker:
         if len(self.sent) >= (2 if self.lease else 1):
             return self.begin()
         self.beat += 1
-        self.last = self.sent[self.beat] = time.monotonic()
+        self.sent[self.beat] = time.monotonic()
+        self.next = self.sent[self.beat] + self.interval
         together = 0
         for number in self.sessions:
             together ^= digest(number)
@@ -137,6 +138,7 @@ class Worker:
             notify(f"X_POINTSMAN_WORKER={self.name} {self.instance}\nREADY=1")
             self.lease, self.term = message["lease"], message["term_ms"] / 1000
             self.interval = message["heartbeat_ms"] / 1000
+            self.next = time.monotonic() + self.interval
             self.keys = dict([*self.keys.items()][-1:] + [(self.lease, message["key"])])  # and the one before
             self.answered(0)
             print(f"ready worker={self.name} endpoint={self.endpoint} service={self.service}", flush=True)
@@ -148,6 +150,8 @@ class Worker:
             del self.events[:max(0, len(self.events) - (self.reported - applied))]
         if op == "heard":
             self.answered(message.get("beat", 0))
+            if wait := message.get("next_ms"):
+                self.next = time.monotonic() + min(wait / 1000, 1.5 * self.interval)
         elif op == "assign":
             for number, a in enumerate(message["sessions"], message["first"]):
                 if number > self.seen and a["session"] not in {*self.sessions, *self.over}:
@@ -302,7 +306,7 @@ class Worker:
 
     def turn(self):
         """One round: what came, and what is due. False when it is time to go."""
-        due = min([self.last + self.interval, *(s.until for s in self.sessions.values())])
+        due = min([self.next, *(s.until for s in self.sessions.values())])
         ready = dict(self.poller.poll(max(0, min(500, int((due - time.monotonic()) * 1000) + 1))))
         if self.broker in ready:
             self.from_broker(msgpack.unpackb(self.broker.recv_multipart()[-1]))
@@ -318,7 +322,7 @@ class Worker:
         now = time.monotonic()
         for number in [n for n, s in self.sessions.items() if now > s.until and not s.calls]:
             self.close(number, "expired" if self.sessions[number].peer else "unused")
-        if now >= self.last + self.interval:
+        if now >= self.next:
             self.heartbeat()
         return self.leaving is None or self.sessions and now < self.leaving + 5
 

@@ -47,7 +47,7 @@ inline std::vector<Message> hot_messages() {
                     .progress = 900,
                     .completed = 811,
                     .busy_ms = Milliseconds(40'100)},
-          Heard{.lease = 1'000'042, .beat = 77, .applied = 1624, .now_ms = Milliseconds(3'600'123)}};
+          Heard{.lease = 1'000'042, .beat = 77, .applied = 1624, .now_ms = Milliseconds(3'600'123), .next_ms = Milliseconds(3'307)}};
 }
 
 inline Ticket example_ticket() {

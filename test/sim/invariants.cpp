@@ -21,6 +21,9 @@ constexpr std::array table{
     Invariant{7, false,
               "when most workers fall silent at once none is struck off for three terms, then few a second"},
     Invariant{78, false, "who is silent for two terms is struck off, unless most are; then in its turn"},
+    Invariant{97, false,
+              "leases of one connection, as long as each other, are told one moment for their renewal, five quarters of a "
+              "heartbeat away at most"},
     // Assignment.
     Invariant{8, false, "a request has one session at most, until it was given up and is forgotten"},
     Invariant{9, false, "no worker, and no service of a worker, gets more sessions than it has slots"},
@@ -107,6 +110,7 @@ constexpr std::array table{
     Invariant{93, false, "no client is sent in a circle unless there is one"},
     Invariant{94, false, "no client gives a pass back while it has a session by it"},
     Invariant{95, false, "a client asks a broker below only for what a pass led there"},
+    Invariant{96, false, "a worker that leaves for another broker holds no session"},
     // Figures and form.
     Invariant{70, false, "without trouble, broker and workers never differ in their figures (no sync)"},
     Invariant{71, false, "the broker refuses exactly what the reference refuses, for the same reason"},

@@ -646,12 +646,23 @@ void Reference::fact(const Address&, const Queued& m) {
   if (at != m.position) throw Violation(16, "request " + m.id + " is told position " + number(m.position) + ", it has " + number(at));
 }
 
-void Reference::fact(const Address&, const Heard& m) {
+void Reference::check_next_beat(const Address& to, const Worker& worker, Duration next) {
+  using std::chrono::milliseconds;
+  const Duration beat = worker.heartbeat;
+  const Duration moment = (now_ + next).time_since_epoch() % beat;
+  const auto known = moments_.emplace(std::pair(to.peer, beat), moment).first->second;
+  const Duration apart = moment > known ? moment - known : known - moment;
+  if (next > beat / 4 && next <= beat * 5 / 4 + milliseconds(1) && std::min(apart, beat - apart) <= milliseconds(1)) return;
+  throw Violation(97, worker.name + " is told to send its next heartbeat in " + number(static_cast<std::uint64_t>(next / milliseconds(1))) + " ms");
+}
+
+void Reference::fact(const Address& to, const Heard& m) {
   const auto found = workers_.find(m.lease);
   if (found == workers_.end()) throw Violation(5, "lease " + number(m.lease) + " is renewed, but nobody has it");
   if (found->second.applied != m.applied)
     throw Violation(25, found->second.name + " is told " + number(m.applied) + " events as applied, not " + number(found->second.applied));
   Worker& worker = found->second;
+  check_next_beat(to, worker, m.next_ms);
   const bool all_seen = beat_ && (beat_->seen >= worker.assigned || worker.assigned_at + 2 * worker.heartbeat < now_);
   if (!all_seen || beat_->reported != worker.applied) return;
   std::uint64_t digest = 0;

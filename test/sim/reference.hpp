@@ -144,6 +144,7 @@ class Reference {
   void fact(const Address& to, const Happened& m);
   template <class M>
   void fact(const Address&, const M&) {}
+  void check_next_beat(const Address& to, const Worker& worker, Duration next);
   void suspected(Worker& worker, const std::string& why);
   void struck_off(const std::string& name, bool expired);
   void opened(std::uint64_t id);
@@ -181,6 +182,7 @@ class Reference {
   std::map<std::uint64_t, Worker> workers_;  // by lease
   std::map<std::uint64_t, Session> sessions_;
   std::map<Name, Asked> asked_;
+  std::map<std::pair<std::uint64_t, Duration>, Instant::duration> moments_;  // of the heartbeats of each connection, by how often
   std::map<Name, Asked*> waiting_;  // of these, who wait
   std::deque<Name> ended_;          // and whose requests are over, the oldest first
   // Sessions that were released while no worker held them here, the oldest first.

@@ -134,6 +134,7 @@ void WorkerCore::on(const Heard& message) {
   broken_ = false;
   hurry_ = Duration{0};
   if (message.beat >= moves_after_) moves_after_ = 0;
+  if (beats_.empty() && message.next_ms > Milliseconds{0}) next_ = now_ + std::min<Duration>(message.next_ms, heartbeat_ + heartbeat_ / 2);
 }
 
 void WorkerCore::on(const Probe& message) {

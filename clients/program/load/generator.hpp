@@ -99,6 +99,7 @@ struct Aim {
   std::uint64_t answer_bytes = 0;
   std::uint64_t parts = 1;
   std::uint64_t leases = 0;
+  std::uint64_t burst = 1;  // renewals that come at once, by one connection if it has as many leases
   std::chrono::milliseconds wait{5000};
   std::chrono::milliseconds limit{30000};
   std::string key, broker_key;

@@ -222,12 +222,14 @@ void set_pace(const LoadCommand& command, Words& words, Setup& setup) {
     words.note("--arrivals", command.arrivals, "is neither poisson nor even");
   }
   pace.poisson = command.arrivals == "poisson";
+  pace.burst = setup.aim.burst = command.burst;
   if (!command.search.empty()) {
     setup.search = words.bound("--search", command.search);
     if (!pace.rate) pace.rate = Rate{1000, 1000};  // where it begins
     words.contradict(command.repeat > 1, "a search repeats as it needs to", "leave out --repeat");
     words.contradict(!command.bound.empty(), "a search has a bound already", "leave out --bound");
   }
+  words.contradict(command.burst > 1 && !pace.rate, "--burst is of an open loop", "say --rate, too");
   if (!command.bound.empty()) setup.bound = words.bound("--bound", command.bound);
   setup.result.bound = command.search.empty() ? command.bound : command.search;
   pace.places = command.clients * command.depth;
@@ -260,12 +262,14 @@ void set_parameters(const LoadCommand& command, Setup& setup) {
     add("loop", "open");
     add("search", command.search);
     add("arrivals", command.arrivals);
+    if (command.burst > 1) number("burst", command.burst);
   } else if (setup.pace.rate) {
     add("loop", "open");
     add("rate", setup.pace.rate->from == setup.pace.rate->to
                     ? plain(setup.pace.rate->from)
                     : plain(setup.pace.rate->from) + ".." + plain(setup.pace.rate->to));
     add("arrivals", command.arrivals);
+    if (command.burst > 1) number("burst", command.burst);
   } else {
     add("loop", "closed");
     number("at a time", setup.pace.places);

@@ -18,6 +18,7 @@ struct LoadCommand {
   std::uint64_t depth = 1;
   std::string rate;
   std::string arrivals = "poisson";  // or even
+  std::uint64_t burst = 1;
   std::string search;                // a bound
   std::string bound;
   std::string warmup = "500ms";

@@ -17,6 +17,7 @@ namespace pointsman::load {
 struct Pace {
   std::optional<Rate> rate;  // none: a closed loop
   bool poisson = true;
+  std::uint64_t burst = 1;   // of an open loop: that arrive at the same moment
   std::uint64_t places = 1;  // of a closed loop
   std::uint64_t most = 1;
   Nanos warmup = 0;
@@ -98,7 +99,7 @@ class Pacer {
   void begin_arrivals(Nanos start) {
     const Rate first{pace_.rate->from, pace_.rate->from};
     origin_ = start;
-    if (pace_.warmup > 0) arrivals_.emplace(first, pace_.warmup, pace_.poisson, pace_.seed);
+    if (pace_.warmup > 0) arrivals_.emplace(first, pace_.warmup, pace_.poisson, pace_.seed, pace_.burst);
     advance();
   }
 
@@ -107,7 +108,7 @@ class Pacer {
     if (!due && !measured_) {
       measured_ = true;
       origin_ += pace_.warmup;
-      arrivals_.emplace(*pace_.rate, pace_.duration, pace_.poisson, pace_.seed + 1);
+      arrivals_.emplace(*pace_.rate, pace_.duration, pace_.poisson, pace_.seed + 1, pace_.burst);
       due = arrivals_->next();
     }
     next_ = due ? std::optional(origin_ + *due) : std::nullopt;

@@ -123,12 +123,13 @@ class Renewals : public Tenures {
     const Nanos now = clock_now();
     const std::uint64_t number = ledger_->begin(due, now);
     sent_.emplace_back(number, now);
-    const std::size_t worker = number % leases_.size();
+    const std::size_t worker = worker_of(number);
     wires_.send(wire_of(worker), Heartbeat{.lease = leases_[worker], .beat = number});
   }
 
  private:
-  std::size_t wire_of(std::size_t worker) const { return worker % wires_.size(); }
+  std::size_t worker_of(std::uint64_t number) const { return (number - 1) % leases_.size(); }
+  std::size_t wire_of(std::size_t worker) const { return worker / aim_.burst % wires_.size(); }
 
   void enroll(std::size_t worker) {
     wires_.send(wire_of(worker), registration(aim_, aim_.prefix + "w" + std::to_string(worker)));
@@ -156,14 +157,14 @@ class Renewals : public Tenures {
   // A new broker does not know this lease: its heartbeats are refused, and it registers again.
   void lost(std::size_t worker, Code code) {
     for (const auto& [number, when] : sent_) {
-      if (number % leases_.size() != worker || !ledger_->is_open(number)) continue;
+      if (worker_of(number) != worker || !ledger_->is_open(number)) continue;
       ledger_->end(number, End::refused, word(code), clock_now());
       enroll(worker);
       return freed(clock_now());
     }
   }
 
-  void given_up(std::uint64_t number) override { enroll(number % leases_.size()); }
+  void given_up(std::uint64_t number) override { enroll(worker_of(number)); }
 
   std::vector<std::uint64_t> leases_;  // by worker; 0: none yet
   std::unordered_map<std::uint64_t, std::size_t> by_lease_;

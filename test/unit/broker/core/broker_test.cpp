@@ -245,6 +245,29 @@ TEST_CASE("a lease for ever survives any silence and one asked for longer than a
   CHECK(only<Granted>(talk.say("c1", request("r1"))).size() == 1);
 }
 
+TEST_CASE("leases of one connection are renewed at one moment and those of others at other moments") {
+  Talk talk;
+  const Duration heartbeat = Duration(10s) / 3;
+  std::map<std::string, std::uint64_t> leases;
+  talk.peers = {{"w1", 1}, {"w2", 1}, {"w3", 2}};
+  for (const auto& [name, peer] : talk.peers) leases[name] = talk.join(name);
+  const auto moment = [&](const std::string& name) {
+    const auto next = one<Heard>(talk.say(name, "heartbeat lease=" + std::to_string(leases.at(name)) + " beat=1")).next_ms;
+    CHECK(next > heartbeat / 4);
+    CHECK(next <= heartbeat * 5 / 4 + 1ms);
+    return std::chrono::floor<Milliseconds>((talk.clock + next).time_since_epoch() % heartbeat);
+  };
+  const auto first = moment("w1");
+  const auto other = moment("w3");
+  CHECK(first != other);
+  for (int i = 0; i < 50; ++i) {
+    talk.clock += 77ms;
+    CHECK(moment("w1") - first <= 1ms);
+    CHECK(first - moment("w2") <= 1ms);
+    CHECK(moment("w3") - other <= 1ms);
+  }
+}
+
 TEST_CASE("the broker forgives its own stall") {
   Talk talk;
   const auto lease = talk.join("w1");

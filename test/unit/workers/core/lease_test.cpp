@@ -97,6 +97,30 @@ TEST_CASE("two heartbeats without answer make a new connection") {
   CHECK(says(bench.wait(3s), "reconnect"));
 }
 
+TEST_CASE("a worker sends its next heartbeat when its broker says, and never much later than it was told first") {
+  const auto next_beat = [](Bench& bench, const std::string& next) {
+    const Lines lines = bench.wait(4s);
+    REQUIRE(says(lines, "broker heartbeat lease=7 beat=1"));
+    const Duration from = bench.now;
+    bench.broker("heard lease=7 beat=1 next_ms=" + next);
+    while (beat_of(bench.wait(10ms)).empty() && bench.now < from + 60s) {
+    }
+    return bench.now - from;
+  };
+  for (const auto& [next, soonest] : {std::pair<const char*, Duration>{"1200", 1200ms}, {"3500", 3500ms}, {"50000", 4500ms}}) {
+    Bench bench;
+    bench.enroll();
+    CAPTURE(next);
+    const Duration took = next_beat(bench, next);
+    CHECK(took >= soonest);
+    CHECK(took <= soonest + 20ms);
+  }
+  // Without the field: as often as it was told first; the beat before was sent within these 4 s.
+  Bench bench;
+  bench.enroll();
+  CHECK(next_beat(bench, "0") <= 3s);
+}
+
 TEST_CASE("past its own deadline a worker opens nothing and keeps what is open") {
   Bench bench;
   bench.enroll();

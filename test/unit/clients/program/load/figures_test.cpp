@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <vector>
 
 #include "clients/program/load/arrivals.hpp"
@@ -86,6 +87,18 @@ TEST_CASE("even arrivals come at the rate and a ramp at the times that its integ
   std::size_t count = 0;
   while (falling.next()) ++count;
   CHECK(count == 2000);
+}
+
+TEST_CASE("arrivals in bursts have the rate, and each burst is due at one moment") {
+  Arrivals bursts({1000, 1000}, second, false, 1, 50);
+  for (std::uint64_t i = 0; i < 1000; ++i) CHECK(bursts.next() == i / 50 * 50 * millisecond);
+  CHECK_FALSE(bursts.next());
+  Arrivals random({10'000, 10'000}, 10 * second, true, 1, 10);
+  std::size_t count = 0;
+  std::set<Nanos> moments;
+  for (; const auto due = random.next(); ++count) moments.insert(*due);
+  CHECK(moments.size() * 10 == count);
+  CHECK(std::abs(static_cast<double>(moments.size()) - 10'000) < 4 * std::sqrt(10'000.0));
 }
 
 TEST_CASE("poisson arrivals have the mean and the variance of their process and repeat with their seed") {
