@@ -1,4 +1,4 @@
-// Telling workers who is coming: at once where it is quiet, several at a time where it is not. A message to a
+// Telling workers who is coming: at once where it is quiet, several at a time where it is not (more than 100 a second). A message to a
 // worker costs the broker the same whether it tells of one session or of many, and a client that is quicker than
 // the notice is admitted by its ticket.
 #include "broker/core/broker.hpp"
@@ -6,7 +6,7 @@
 namespace pointsman::broker {
 
 void Broker::announce(Worker& worker, Assignment assignment) {
-  const bool quiet = worker.untold.empty() && worker.told_at + options_.notice_wait <= now_;
+  const bool quiet = worker.untold.empty() && worker.told_at + options_.notice_wait / 5 <= now_;
   worker.untold.push_back(std::move(assignment));
   if (!untelling_.contains(worker)) {
     worker.tell_at = now_ + options_.notice_wait;

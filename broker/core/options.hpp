@@ -49,9 +49,9 @@ struct Options {
   // come back one after the other. At the end of it those that did not ask to wait (`absent`) are refused. 0: at once.
   Duration settle{std::chrono::seconds(3)};
 
-  // A worker that was told of a session less than this ago is told of the next ones together, this late at most, while
-  // three quarters of its slots are free. Its ticket admits the client meanwhile. 0: of each at once.
-  Duration notice_wait{std::chrono::milliseconds(10)};
+  // A worker that was told of a session less than a fifth of this ago is told of the next ones together, this late at
+  // most, while three quarters of its slots are free. Its ticket admits the client meanwhile. 0: of each at once.
+  Duration notice_wait{std::chrono::milliseconds(50)};
 
   // Bounds.
   std::uint64_t workers_max = 100'000;
