@@ -1,5 +1,6 @@
 // The worker's lease: registration, renewal, leaving.
 #include <algorithm>
+#include <utility>
 
 #include "workers/core/worker.hpp"
 
@@ -132,9 +133,10 @@ void WorkerCore::on(const Heard& message) {
   beats_.erase(beats_.begin(), beat + 1);
   silent_since_ = beats_.empty() ? never : beats_.front().second;
   broken_ = false;
-  hurry_ = Duration{0};
+  // A connection that is gone may still bring an answer; the next broker behind it is to be looked for soon all the same.
+  const bool hurried = std::exchange(hurry_, Duration{0}) != Duration{0};
   if (message.beat >= moves_after_) moves_after_ = 0;
-  if (beats_.empty() && message.next_ms > Milliseconds{0}) next_ = now_ + std::min<Duration>(message.next_ms, heartbeat_ + heartbeat_ / 2);
+  if (!hurried && beats_.empty() && message.next_ms > Milliseconds{0}) next_ = now_ + std::min<Duration>(message.next_ms, heartbeat_ + heartbeat_ / 2);
 }
 
 void WorkerCore::on(const Probe& message) {

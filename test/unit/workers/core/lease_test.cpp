@@ -186,6 +186,15 @@ TEST_CASE("a worker whose connection broke looks for its broker at once and then
   CHECK_FALSE(says(bench.wait(500ms), "broker heartbeat"));
 }
 
+TEST_CASE("an answer by a connection that broke does not put off the look for a new broker") {
+  Bench bench;
+  bench.enroll();
+  const std::string beat = beat_of(bench.wait(3s));
+  bench.tell(Gone{Door::broker, 0});
+  bench.broker("heard lease=7 beat=" + number_of(beat, "beat") + " next_ms=3700");
+  CHECK(says(bench.wait(500ms), "broker heartbeat"));
+}
+
 TEST_CASE("a probe is answered by a heartbeat at once and a sync by the list") {
   Bench bench;
   bench.enroll();
