@@ -66,8 +66,12 @@ void ClientParty::arrive(Incoming incoming) {
     note_over(received->message);
     const auto* granted = std::get_if<Granted>(&received->message);
     if (granted && granted->direct == Direct::broker)
-      if (Handle* handle = handle_of(granted->id))
-        handle->passes.push_back({heard_from_, granted->session, granted->endpoint});
+      if (Handle* handle = handle_of(granted->id)) {
+        const bool returned = std::any_of(handle->passes.begin(), handle->passes.end(), [&](const Pass& pass) {
+          return pass.returned && pass.broker == heard_from_ && pass.session == granted->session;
+        });
+        handle->passes.push_back({heard_from_, granted->session, granted->endpoint, returned});
+      }
   }
   std::visit([this](auto& event) { step(std::move(event)); }, incoming);
 }
@@ -234,8 +238,12 @@ void ClientParty::act(const Send& a) {
 void ClientParty::check_way(const Send& a) {
   const auto to = brokers_.find(a.to.peer);
   if (to == brokers_.end()) throw Violation(91, name() + " talks to a broker that it has left");
-  if (const auto* release = std::get_if<Release>(&a.message))
+  if (const auto* release = std::get_if<Release>(&a.message)) {
     let_go_.emplace_back(a.to.peer, release->session);
+    for (auto& [number, handle] : handles_)
+      for (Pass& pass : handle.passes)
+        pass.returned = pass.returned || (pass.broker == a.to.peer && pass.session == release->session);
+  }
   const auto* request = std::get_if<Request>(&a.message);
   if (!request || a.to.peer < at_.size()) return;
   const Handle* handle = handle_of(request->id);
@@ -278,11 +286,11 @@ void ClientParty::act(const clients::Acquired& a) {
   if (a.granted.service != state.service) throw Violation(12, name() + " acquired another service than it asked for");
   if (state.acquired != (a.reassigned > 0)) throw Violation(60, name() + " is told of a session twice");
   state.acquired = true;
-  // Each broker on the way was the end of the last pass that led there.
+  // Each broker on the way was the end of the last pass that led there, of those that are still held.
   state.way.clear();
   for (auto broker = heard_from_; broker >= at_.size();) {
     const auto pass = std::find_if(state.passes.rbegin(), state.passes.rend(),
-                                   [&](const Pass& one) { return one.endpoint == brokers_.at(broker); });
+                                   [&](const Pass& one) { return !one.returned && one.endpoint == brokers_.at(broker); });
     if (pass == state.passes.rend() || !state.way.emplace(pass->broker, pass->session).second) break;
     broker = pass->broker;
   }

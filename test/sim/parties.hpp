@@ -179,6 +179,7 @@ class ClientParty final : public Party {
     std::uint64_t broker = 0;  // that gave it
     std::uint64_t session = 0;
     std::string endpoint;  // of the one that it leads to
+    bool returned = false;  // given back: the client went another way
   };
   struct Call {
     std::string text;
