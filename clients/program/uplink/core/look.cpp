@@ -10,17 +10,17 @@ namespace pointsman::uplink {
 
 namespace {
 
-// A broker with many workers is not kept busy with telling of them: this share of the time at most.
+// A broker with many workers is not kept busy with telling of them: this share of the time at most. What it takes is what
+// the quickest page took, for each page: any other may have been held up by an outage, or a stop. One page alone is little.
 constexpr int looks_share = 20;
-
-// And a look that took long for another reason (a stop, a cut) does not put off the next one for longer than so many times `every`.
-constexpr int looks_apart = 30;
 
 }  // namespace
 
 Message Look::begin(Instant now) {
   next_ = never;
-  began_ = now;
+  began_ = asked_ = now;
+  pages_ = 0;
+  quickest_ = Duration::max();
   census_ = Census(endpoint_);
   if (epoch_ == 0) return Hello{};
   return page({});
@@ -38,15 +38,20 @@ Look::Found Look::hear(Instant now, const Message& answer) {
     if (now - heard_ >= patience_) found.lost = *refused;
   } else if (const auto* listing = std::get_if<Listing>(&answer)) {
     for (const WorkerRow& row : listing->workers) census_.add(row);
+    ++pages_;
+    quickest_ = std::min(quickest_, now - asked_);
+    asked_ = now;
     if (!listing->next.empty()) {
       found.question = page(listing->next);
       return found;
     }
     heard_ = now;
-    next_ = began_ + std::clamp<Duration>(looks_share * (heard_ - began_), every_, looks_apart * every_);
+    const Duration work = pages_ > 1 ? pages_ * quickest_ : Duration{0};
+    next_ = std::max(began_ + std::max(looks_share * work, every_), now);
     found.seen = true;
   } else {
     if (const auto* welcome = std::get_if<Welcome>(&answer)) epoch_ = welcome->epoch;
+    asked_ = now;
     found.question = page({});
   }
   return found;

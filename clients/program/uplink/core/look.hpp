@@ -44,6 +44,9 @@ class Look {
   const Duration patience_;
   Census census_;
   Instant began_;
+  Instant asked_;  // the question that is out
+  std::int64_t pages_ = 0;  // told in this look
+  Duration quickest_{0};    // of them
   Instant heard_;  // the last time that all was told
   Instant next_;
   std::uint64_t epoch_ = 0;
