@@ -138,7 +138,9 @@ void Engine::post(Order order) {
       take_rest();
     });
   });
-  if (due() < until_) wake();
+  if (due() >= until_) return;
+  until_ = due();  // once is enough
+  wake();
 }
 
 Instant Engine::due() const { return std::min(core_.deadline(), search_->deadline()); }

@@ -58,6 +58,7 @@ struct Worker::Inside {
   void turn(Helm::Lock& lock);
   void obey();
   void settle();
+  void look_sooner();
   void guard(const std::function<void()>& step);
   void start(workers::Serve&& serve);
   void work(const std::function<void(Work&)>& function);
@@ -174,10 +175,10 @@ void Worker::Inside::leave(Job& job) {
   const auto known = jobs.find(key);
   guard([&] {
     tell(job);
-    settle();
+    if (known == jobs.end()) settle();
   });
   if (known == jobs.end() || ended()) return;
-  // What is said next may be gathered.
+  // What is said next may be gathered. So who drives looks within a millisecond, also at what came meanwhile.
   gathering.insert(*known);
   gathered_due = std::min(gathered_due, now() + Job::gathered_for);
   const auto over = [&] { return ended() || job.cancelled() || !driver->congested(key.first, key.second); };
@@ -187,7 +188,7 @@ void Worker::Inside::leave(Job& job) {
     helm.wait(lock, here.place, over, true);
     stalled.erase(at);
   }
-  if (helm.driven() && wanted() < until) transport->wake();
+  if (helm.driven()) look_sooner();
 }
 
 // Tells the core all that the job has said.
@@ -258,7 +259,15 @@ void Worker::Inside::settle() {
   call_stalled();
   if (!helm.driven()) return;
   transport->catch_up([this](Incoming&& event) { driver->take(std::move(event)); });
-  if (wanted() < until) transport->wake();
+  look_sooner();
+}
+
+// Whoever waits at the transport for longer than is wanted now is woken, once.
+void Worker::Inside::look_sooner() {
+  const Instant due = wanted();
+  if (due >= until) return;
+  until = due;
+  transport->wake();
 }
 
 void Worker::Inside::call_stalled() {
