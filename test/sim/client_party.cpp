@@ -67,10 +67,10 @@ void ClientParty::arrive(Incoming incoming) {
     const auto* granted = std::get_if<Granted>(&received->message);
     if (granted && granted->direct == Direct::broker)
       if (Handle* handle = handle_of(granted->id)) {
-        const bool returned = std::any_of(handle->passes.begin(), handle->passes.end(), [&](const Pass& pass) {
-          return pass.returned && pass.broker == heard_from_ && pass.session == granted->session;
+        const bool over = std::any_of(handle->passes.begin(), handle->passes.end(), [&](const Pass& pass) {
+          return pass.over && pass.broker == heard_from_ && pass.session == granted->session;
         });
-        handle->passes.push_back({heard_from_, granted->session, granted->endpoint, returned});
+        handle->passes.push_back({heard_from_, granted->session, granted->endpoint, over});
       }
   }
   std::visit([this](auto& event) { step(std::move(event)); }, incoming);
@@ -219,8 +219,14 @@ void ClientParty::note_over(const Message& message) {
   const auto* lost = std::get_if<Lost>(&message);
   const auto* refused = std::get_if<Refused>(&message);
   if (!lost && !(refused && refused->about == Renew::op)) return;
+  const std::uint64_t session = lost ? lost->session : refused->session;
+  for (auto& [number, handle] : handles_) handle.way.erase({heard_from_, session});
+  end_pass(heard_from_, session);
+}
+
+void ClientParty::end_pass(std::uint64_t broker, std::uint64_t session) {
   for (auto& [number, handle] : handles_)
-    handle.way.erase({heard_from_, lost ? lost->session : refused->session});
+    for (Pass& pass : handle.passes) pass.over = pass.over || (pass.broker == broker && pass.session == session);
 }
 
 // The handle of a request: its id begins with our name and that number, and those that follow it have a suffix.
@@ -240,9 +246,7 @@ void ClientParty::check_way(const Send& a) {
   if (to == brokers_.end()) throw Violation(91, name() + " talks to a broker that it has left");
   if (const auto* release = std::get_if<Release>(&a.message)) {
     let_go_.emplace_back(a.to.peer, release->session);
-    for (auto& [number, handle] : handles_)
-      for (Pass& pass : handle.passes)
-        pass.returned = pass.returned || (pass.broker == a.to.peer && pass.session == release->session);
+    end_pass(a.to.peer, release->session);
   }
   const auto* request = std::get_if<Request>(&a.message);
   if (!request || a.to.peer < at_.size()) return;
@@ -290,7 +294,7 @@ void ClientParty::act(const clients::Acquired& a) {
   state.way.clear();
   for (auto broker = heard_from_; broker >= at_.size();) {
     const auto pass = std::find_if(state.passes.rbegin(), state.passes.rend(),
-                                   [&](const Pass& one) { return !one.returned && one.endpoint == brokers_.at(broker); });
+                                   [&](const Pass& one) { return !one.over && one.endpoint == brokers_.at(broker); });
     if (pass == state.passes.rend() || !state.way.emplace(pass->broker, pass->session).second) break;
     broker = pass->broker;
   }

@@ -179,7 +179,7 @@ class ClientParty final : public Party {
     std::uint64_t broker = 0;  // that gave it
     std::uint64_t session = 0;
     std::string endpoint;  // of the one that it leads to
-    bool returned = false;  // given back: the client went another way
+    bool over = false;     // given back, or lost above
   };
   struct Call {
     std::string text;
@@ -227,6 +227,7 @@ class ClientParty final : public Party {
   void check();
   Handle* handle_of(const std::string& id);
   void note_over(const Message& message);
+  void end_pass(std::uint64_t broker, std::uint64_t session);
   void check_way(const Send& action);
 
   Stage& stage_;  // of the first one
