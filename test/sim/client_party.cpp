@@ -220,7 +220,10 @@ void ClientParty::note_over(const Message& message) {
   const auto* refused = std::get_if<Refused>(&message);
   if (!lost && !(refused && refused->about == Renew::op)) return;
   const std::uint64_t session = lost ? lost->session : refused->session;
-  for (auto& [number, handle] : handles_) handle.way.erase({heard_from_, session});
+  for (auto& [number, handle] : handles_) {
+    handle.way.erase({heard_from_, session});
+    for (Pass& pass : handle.passes) pass.lost = pass.lost || (pass.broker == heard_from_ && pass.session == session);
+  }
   end_pass(heard_from_, session);
 }
 
@@ -295,6 +298,10 @@ void ClientParty::act(const clients::Acquired& a) {
   for (auto broker = heard_from_; broker >= at_.size();) {
     const auto pass = std::find_if(state.passes.rbegin(), state.passes.rend(),
                                    [&](const Pass& one) { return !one.over && one.endpoint == brokers_.at(broker); });
+    const auto led = [&](const Pass& one) { return one.endpoint == brokers_.at(broker); };
+    const bool lost = std::any_of(state.passes.begin(), state.passes.end(), [&](const Pass& one) { return led(one) && one.lost; });
+    if (pass == state.passes.rend() && !lost && std::any_of(state.passes.begin(), state.passes.end(), led))
+      throw Violation(94, name() + " has a session by passes that it gave back");
     if (pass == state.passes.rend() || !state.way.emplace(pass->broker, pass->session).second) break;
     broker = pass->broker;
   }

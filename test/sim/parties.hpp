@@ -180,6 +180,7 @@ class ClientParty final : public Party {
     std::uint64_t session = 0;
     std::string endpoint;  // of the one that it leads to
     bool over = false;     // given back, or lost above
+    bool lost = false;     // the latter
   };
   struct Call {
     std::string text;
