@@ -31,10 +31,11 @@ class Chance {
     return low + Duration(static_cast<std::int64_t>(below(static_cast<std::uint64_t>((high - low).count()) + 1)));
   }
 
-  // Exponentially distributed, at most ten times the mean.
+  // Exponentially distributed, at most `most` times the mean.
+  static constexpr int most = 10;
   Duration around(Duration mean) {
     const double u = static_cast<double>((next() >> 11) + 1) * 0x1p-53;
-    return Duration(static_cast<std::int64_t>(std::min(10.0, -std::log(u)) * static_cast<double>(mean.count())));
+    return Duration(static_cast<std::int64_t>(std::min<double>(most, -std::log(u)) * static_cast<double>(mean.count())));
   }
 
   template <class T>

@@ -165,7 +165,7 @@ void ClientParty::invoke(std::uint64_t number) {
   --handle.calls_left;
   const auto call = ++handle.last_call;
   const bool proof = handle.proof;  // the step may be its end
-  const auto limit = proof ? Milliseconds(60'000) : Milliseconds(chance_.between(200, 20'000));
+  const auto limit = proof ? Milliseconds(60'000) : Milliseconds(chance_.between(200, static_cast<std::uint64_t>(stage_.profile.limit.count())));
   const auto text = name() + "-" + std::to_string(number) + "/" + std::to_string(call);
   handle.calls[call] = {.text = text, .due = local() + limit};
   // The worker of the simulation reads how often it may be served: once more than it may be sent again.

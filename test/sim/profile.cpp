@@ -188,7 +188,10 @@ Profile draw(std::uint64_t seed, const Cut& cut) {
   draw_sizes(p);
   draw_changes(p);
   p.heal = healing(p);
-  p.calm = std::max<Duration>(seconds(60), p.quiet ? 2 * p.heal : Duration(0)) + (p.quiet ? 3 * p.hold : Duration(0));
+  // A session that has just begun makes all its calls, each as long as its work or its limit can be.
+  const Duration serving = static_cast<std::int64_t>(p.calls) * std::min<Duration>(p.limit, Chance::most * p.work);
+  p.calm = std::max<Duration>({seconds(60), serving + seconds(30), p.quiet ? 2 * p.heal : Duration(0)}) +
+           (p.quiet ? 3 * p.hold : Duration(0));
   if (p.workers.size() > cut.workers) p.workers.resize(cut.workers);
   if (p.clients.size() > cut.clients) p.clients.resize(cut.clients);
   p.chaos = std::min(p.chaos, Duration(cut.chaos));

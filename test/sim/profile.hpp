@@ -49,6 +49,7 @@ struct Profile {
   // Workload.
   Duration think{};    // between the sessions of one client
   Duration work{};     // of one call
+  static constexpr Milliseconds limit{20'000};  // of one call, at most
   std::uint64_t calls = 1;     // of one session, at most
   std::uint64_t parallel = 1;  // sessions of one client at a time
   Milliseconds wait{};
