@@ -133,6 +133,7 @@ class Shell {
     database_unreadable_ = news.unreadable;
     for (const std::string& text : news.said) say(text);
     step(Learned{std::move(news.records)});
+    if (!news.pasts.empty()) step(Recalled{std::move(news.pasts)});
     count();
   }
 

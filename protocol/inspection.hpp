@@ -171,6 +171,7 @@ struct WorkerRow {
   std::string by;                     // name of the key that it registered with
   Attributes attributes;
   std::string accepts;  // its condition on clients
+  Milliseconds pace_ms{0};  // that it takes for a session, as things went lately
 
   static constexpr auto fields() {
     constexpr auto any = limits::number;
@@ -190,7 +191,8 @@ struct WorkerRow {
                   may("tickets_refused", &WorkerRow::tickets_refused, 0, any),
                   may("by", &WorkerRow::by, 0, limits::name),
                   may("attributes", &WorkerRow::attributes, 0, limits::attributes),
-                  may("accepts", &WorkerRow::accepts, 0, limits::condition));
+                  may("accepts", &WorkerRow::accepts, 0, limits::condition),
+                  may("pace_ms", &WorkerRow::pace_ms, 0, any));
   }
   friend bool operator==(const WorkerRow&, const WorkerRow&) = default;
 };

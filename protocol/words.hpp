@@ -81,12 +81,14 @@ enum class Policy : std::uint8_t {
   least_recent,
   two_choices,
   random,
+  shortest_expected_delay,
   count_
 };
 template <>
 struct Words<Policy> {
   static constexpr std::array<std::string_view, static_cast<std::size_t>(Policy::count_)> list{
-      "weighted-round-robin", "least-connections", "least-busy", "least-recent", "two-choices", "random"};
+      "weighted-round-robin", "least-connections",      "least-busy", "least-recent", "two-choices", "random",
+      "shortest-expected-delay"};
 };
 
 // Whether workers are often level by it, so that it matters whom a client is connected to.

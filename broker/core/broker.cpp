@@ -65,6 +65,7 @@ void Broker::step(Instant now, const Event& event, Actions& out) {
         }
         if constexpr (std::is_same_v<E, Allowed>) exchange(e);
         if constexpr (std::is_same_v<E, Learned>) learn(e);
+        if constexpr (std::is_same_v<E, Recalled>) recall(e);
         if constexpr (std::is_same_v<E, Memory>) weighed(e);
         if constexpr (std::is_same_v<E, Outside>) outside_ = e;
       },
@@ -301,6 +302,7 @@ void Broker::check() const {
     for (const Seat& seat : worker->seats) {
       MUST(seat.worker == worker);
       MUST(seat.connections == worker->used);
+      MUST(seat.pace == worker->pace.time);
       const bool room = worker->available() && worker->used < worker->slots && seat.used < seat.room;
       MUST(Chooser::contains(seat) == room);
     }

@@ -60,6 +60,11 @@ struct Learned {
   std::vector<Known> records;
 };
 
+// What workers that have come did before, by a history: the sums of each one's instances.
+struct Recalled {
+  std::vector<Deeds> deeds;
+};
+
 // How much memory the process has, in bytes. Above `most` new requests and workers are refused, until it is a tenth
 // below. `bound` is what the configuration allows at most, for `status`.
 struct Memory {
@@ -84,7 +89,7 @@ struct Outside {
 };
 
 using Event =
-    std::variant<Elapsed, Received, Garbled, Gone, Shutdown, GrantUntil, Allowed, Learned, Memory, Outside>;
+    std::variant<Elapsed, Received, Garbled, Gone, Shutdown, GrantUntil, Allowed, Learned, Recalled, Memory, Outside>;
 using Action = std::variant<Send, Audit>;
 using Actions = std::vector<Action>;
 
@@ -215,7 +220,8 @@ class Broker {
   void reconsider_waiting(const Touched& touched);
   void restrict(const Touched& touched);
 
-  // deeds.cpp: what workers have done, for a history
+  // deeds.cpp: what workers have done, for a history, and from it
+  void recall(const Recalled& event);
   void note_deeds(Worker& worker);
   void fail(Worker& worker);
   void part(Worker& worker);
@@ -248,7 +254,7 @@ class Broker {
   void leave_peer(Worker& worker);
   void move_peer(Worker& worker, const Address& from);
   void compare(Worker& worker, const Heartbeat& message);
-  void charge(Worker& worker, std::uint64_t completed, Milliseconds busy);
+  bool charge(Worker& worker, std::uint64_t completed, Milliseconds busy);
   void note_refused(Worker& worker, const std::vector<RefusedTickets>& refused);
   void refresh(Worker& worker);
   void refresh(Seat& seat);

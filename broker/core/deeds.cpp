@@ -12,10 +12,23 @@ Deeds deeds_of(Worker& worker) {
           .instance = std::string(worker.instance),
           .jobs = worker.completed,
           .busy = worker.busy,
-          .failures = std::exchange(worker.failures, 0)};
+          .failures = std::exchange(worker.failures, 0),
+          .came = std::exchange(worker.came, false)};
 }
 
 }  // namespace
+
+// A failure was a session's time from which nothing came. Whoever has done something since knows better.
+void Broker::recall(const Recalled& event) {
+  for (const Deeds& past : event.deeds) {
+    const auto found = workers_by_name_.find(past.worker);
+    if (past.jobs == 0 || found == workers_by_name_.end() || found->second->pace.known > 0) continue;
+    Worker& worker = *found->second;
+    const auto busy = static_cast<std::uint64_t>(past.busy.count()) * 1000;
+    worker.pace.did(past.jobs, busy + past.failures * (busy / past.jobs));
+    refresh(worker);
+  }
+}
 
 void Broker::note_deeds(Worker& worker) {
   if (informed_ && !doing_.contains(worker)) doing_.append(worker);

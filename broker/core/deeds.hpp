@@ -20,6 +20,7 @@ struct Deeds {
   Milliseconds busy{0};
   // How often it became suspect, for it was silent, hung or did not answer: since it was told last.
   std::uint64_t failures = 0;
+  bool came = false;  // it was registered since: what it did before is worth knowing (Recalled)
   friend bool operator==(const Deeds&, const Deeds&) = default;
 };
 

@@ -245,6 +245,7 @@ WorkerRow Broker::row_of(const Worker& worker) const {
                 .by = std::string(worker.owner->name()),
                 .attributes = worker.profile->attributes,
                 .accepts = worker.profile->accepts ? worker.profile->accepts->text() : ""};
+  if (worker.pace.known > 0) row.pace_ms = std::chrono::ceil<Milliseconds>(Duration(worker.pace.time));
   if (worker.refused_tickets) {
     for (const std::uint64_t count : *worker.refused_tickets) row.tickets_refused += count;
   }

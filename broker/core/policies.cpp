@@ -87,10 +87,15 @@ void SmoothOrder::check() const {
 
 KeyOrder::Less KeyOrder::key_of(const Seat& seat) const {
   const std::uint64_t weight = policy_ == Policy::least_recent ? 1 : seat.weight;
-  const std::uint64_t value = policy_ == Policy::least_connections ? seat.connections
-                              : policy_ == Policy::least_busy      ? seat.busy
-                                                                   : seat.completed;
-  return {value, weight, seat.turn, seat.order};
+  const auto value = [&]() -> std::uint64_t {
+    switch (policy_) {
+      case Policy::least_connections: return seat.connections;
+      case Policy::least_busy: return seat.busy;
+      case Policy::shortest_expected_delay: return (std::uint64_t{seat.connections} + 1) * seat.pace;
+      default: return seat.completed;
+    }
+  };
+  return {value(), weight, seat.turn, seat.order};
 }
 
 void KeyOrder::add(Seat& seat) {
@@ -186,6 +191,7 @@ std::variant<SmoothOrder, KeyOrder, DenseOrder> order_for(Policy policy, std::ui
     case Policy::weighted_round_robin: return SmoothOrder();
     case Policy::least_connections:
     case Policy::least_busy:
+    case Policy::shortest_expected_delay:
     case Policy::least_recent: return KeyOrder(policy);
     case Policy::two_choices:
     case Policy::random: return DenseOrder(policy, seed);

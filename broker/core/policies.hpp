@@ -10,6 +10,8 @@
 //                       (nginx src/http/ngx_http_upstream_round_robin.c; 5,1,1 gives a a b a c a a)
 // least-connections     least connections / weight; ties by weighted turns
 // least-busy            least total working time / weight
+// shortest-expected-delay  least (connections + 1) * time that the worker takes for a session / weight
+//                       (Weinrib, Shenker 1988, with the time as it was lately in place of a rate that somebody has set)
 // least-recent          longest since its last completion; one that has none yet goes first
 // two-choices           two at random, the one with less connections / weight (Mitzenmacher 2001)
 // random                one at random
@@ -69,7 +71,7 @@ class SmoothOrder {
   std::vector<OfClass> classes_;
 };
 
-// Least of a key first: least-connections, least-busy, least-recent.
+// Least of a key first: least-connections, least-busy, shortest-expected-delay, least-recent.
 class KeyOrder {
  public:
   explicit KeyOrder(Policy policy) : policy_(policy) {}

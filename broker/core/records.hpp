@@ -18,6 +18,7 @@
 #include "broker/core/links.hpp"
 #include "broker/core/matching.hpp"
 #include "broker/core/options.hpp"
+#include "broker/core/pace.hpp"
 #include "broker/core/policies.hpp"
 #include "broker/core/pool.hpp"
 #include "broker/core/seat.hpp"
@@ -150,11 +151,13 @@ struct Worker {
   std::uint64_t completed = 0;
   Milliseconds busy{0};
   std::uint64_t charge = 0;       // least-busy: microseconds of work, a newcomer's start included
+  Pace pace;
   std::uint64_t granted = 0;
   std::uint64_t last_done = 0;    // rank of its last completion
   std::uint64_t digest = 0;       // of its sessions
   int differs = 0;                // heartbeats in a row whose figures differed
   std::uint32_t failures = 0;     // that no history was told of yet
+  bool came = false;              // nor that it has come
   Link<Worker> doing;             // workers that a history has something to be told of
   std::unique_ptr<RefusedByCode> refused_tickets;  // as it says; none: it refused none
   PoolChain<Session, &Session::of_worker> sessions;

@@ -41,7 +41,8 @@ struct Seat {
   std::int64_t credit = 0;  // weighted round robin: earned less paid
   std::uint64_t turn = 0;   // ties: grants so far, each worth 1/weight
 
-  bool counted = false;  // its room is in Service::slots: the worker is available
+  std::uint32_t pace = 1;  // input of a policy: microseconds that the worker takes for a session (Pace)
+  bool counted = false;    // its room is in Service::slots: the worker is available
 };
 
 // As many as there are from the start, at places that do not change.

@@ -181,9 +181,9 @@ void Broker::on(const Address& from, const Renew& message) {
 void Broker::on(const Address& from, const Report& message) {
   Worker* worker = under_lease(from, message.lease, Report::op);
   if (!worker) return;
+  charge(*worker, message.completed, message.busy_ms);
   heard_from(*worker);
   count(Count::reports);
-  charge(*worker, message.completed, message.busy_ms);
   bool unknown = false;
   std::uint64_t number = message.first;
   for (const SessionEvent& event : message.events) {

@@ -17,6 +17,7 @@ struct Former {
   explicit Former(Worker& worker)
       : registered(worker.registered),
         charge(worker.charge),
+        pace(worker.pace),
         granted(worker.granted),
         last_done(worker.last_done),
         refused_tickets(std::move(worker.refused_tickets)) {
@@ -26,6 +27,7 @@ struct Former {
   void pass_on(Worker& worker) {
     worker.registered = registered;
     worker.charge = charge;
+    worker.pace = pace;
     worker.granted = granted;
     worker.last_done = last_done;
     worker.refused_tickets = std::move(refused_tickets);
@@ -33,6 +35,7 @@ struct Former {
 
   Instant registered;
   std::uint64_t charge;
+  Pace pace;
   std::uint64_t granted;
   std::uint64_t last_done;
   std::unique_ptr<RefusedByCode> refused_tickets;
@@ -204,6 +207,7 @@ void Broker::on(const Address& from, const Register& message) {
   // A newcomer starts at the mean: from zero it would get everything until it had caught up.
   const std::uint64_t mean = workers_.empty() ? 0 : total_charge_ / workers_.size();
   worker.charge = std::max(mean, static_cast<std::uint64_t>(message.busy_ms.count()) * 1000);
+  worker.pace.did(message.completed, static_cast<std::uint64_t>(message.busy_ms.count()) * 1000);
   if (former) former->pass_on(worker);
   total_charge_ += worker.charge;
   set_lease(worker, message.lease_ms);
@@ -212,11 +216,13 @@ void Broker::on(const Address& from, const Register& message) {
   workers_by_peer_[from.peer].append(worker);
   workers_.emplace(worker.lease, std::move(owned));
   add_seats(worker, message);
+  if (worker.pace.known == 0) worker.pace = Pace::guess(static_cast<std::uint64_t>(worker.seats.front().service->mean_session));
   if (former) {
     for (Service* service : former->services) maybe_erase(*service);
   }
   worker_timers_.insert(worker, timer_of(worker));
   retime(worker);
+  worker.came = informed_ && !former;
   note_deeds(worker);
   count(Count::registrations);
 
@@ -478,8 +484,8 @@ void Broker::on(const Address& from, const Heartbeat& message) {
   Worker* worker = under_lease(from, message.lease, Heartbeat::op);
   if (!worker) return;
   if (message.draining && !worker->draining) drain(*worker, DrainMode::drain);
+  if (charge(*worker, message.completed, message.busy_ms)) refresh(*worker);
   heard_from(*worker);
-  charge(*worker, message.completed, message.busy_ms);
   note_refused(*worker, message.refused);
   const bool moved = message.progress != worker->progress || message.used == 0;
   worker->progress = message.progress;
@@ -525,19 +531,19 @@ void Broker::compare(Worker& worker, const Heartbeat& message) {
   }
 }
 
-void Broker::charge(Worker& worker, std::uint64_t completed, Milliseconds busy) {
-  if (completed > worker.completed) {
-    worker.completed = completed;
-    worker.last_done = ++done_ranks_;
-    note_deeds(worker);
-  }
-  if (busy > worker.busy) {
-    const auto more = static_cast<std::uint64_t>((busy - worker.busy).count()) * 1000;
-    worker.busy = busy;
-    worker.charge += more;
-    total_charge_ += more;
-    note_deeds(worker);
-  }
+// Whether there is something new for the policies to see.
+bool Broker::charge(Worker& worker, std::uint64_t completed, Milliseconds busy) {
+  const std::uint64_t sessions = completed - std::min(completed, worker.completed);
+  const auto took = static_cast<std::uint64_t>((busy - std::min(busy, worker.busy)).count()) * 1000;
+  if (sessions == 0 && took == 0) return false;
+  worker.completed += sessions;
+  worker.busy = std::max(busy, worker.busy);
+  worker.charge += took;
+  total_charge_ += took;
+  worker.pace.did(sessions, took);
+  if (sessions > 0) worker.last_done = ++done_ranks_;
+  note_deeds(worker);
+  return true;
 }
 
 // What it says of refused tickets are figures since its start; what is more than before goes into the sums.
@@ -665,6 +671,7 @@ void Broker::refresh(Seat& seat) {
   seat.connections = worker.used;
   seat.busy = worker.charge + worker.used * static_cast<std::uint64_t>(service.mean_session);
   seat.completed = worker.last_done;
+  seat.pace = worker.pace.time;
   const bool counted = seat.counted;
   seat.counted = worker.available();
   if (seat.counted != counted) count_slots(seat, counted ? seat.room : 0, counted ? 0 : seat.room);

@@ -68,6 +68,7 @@ void Follower::gather() {
     deeds_there_ = false;
   }
   for (Deeds& one : more) {
+    if (std::exchange(one.came, false)) came_.push_back(one.worker);
     std::pair whom(one.worker, one.instance);
     auto found = unwritten_.find(whom);
     if (found == unwritten_.end()) {
@@ -79,6 +80,24 @@ void Follower::gather() {
     before.busy = std::max(before.busy, one.busy);
     before.failures += one.failures;
   }
+}
+
+// After what is written: whatever its instances have done is in it, but for the last seconds.
+void Follower::recall() {
+  const std::vector<std::string> came = std::exchange(came_, {});
+  if (came.empty() || !store_) return;
+  std::vector<Deeds> pasts;
+  try {
+    for (const std::string& worker : came) {
+      if (Deeds past = store_->past_of(worker); past.jobs > 0) pasts.push_back(std::move(past));
+    }
+  } catch (const DatabaseError&) {
+    // look() tells of it
+  }
+  if (pasts.empty()) return;
+  const std::lock_guard lock(mutex_);
+  for (Deeds& past : pasts) news_.pasts.push_back(std::move(past));
+  news_there_ = true;
 }
 
 // In batches: what is written of them stays so. A batch whose answer was lost is written again, which changes no figure but
@@ -117,6 +136,7 @@ void Follower::follow() {
     gather();
     if (last) return write();
     look();
+    recall();
     if (write_at_ <= std::chrono::steady_clock::now()) write();
     const bool news = has_news();
     if (news) wake_();

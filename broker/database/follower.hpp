@@ -3,7 +3,8 @@
 // A broker never waits for a database: it goes on with what it knows. The thread looks every tenth of a second whether
 // there was a change, reads all records if so, and keeps those that are others than before until they are taken. While
 // the database cannot be read, it tries again and again. What workers did is written every ten seconds, and at the end;
-// what cannot be written is kept, so much of it as there may be rows. Safe for one thread beside its own.
+// what cannot be written is kept, so much of it as there may be rows. Of a worker that came it reads what that did before; if
+// that cannot be, the worker is one without a past. Safe for one thread beside its own.
 
 #pragma once
 
@@ -31,6 +32,7 @@ class Follower {
   // What is new since it was asked last.
   struct News {
     std::vector<Known> records;  // of those that are gone, one that says nothing
+    std::vector<Deeds> pasts;       // of workers that came, the sums of their instances
     std::vector<std::string> said;  // for the log
     bool away = false;              // it cannot be read now
     std::uint64_t troubles = 0;     // how often that began
@@ -61,6 +63,7 @@ class Follower {
   void read();
   void failed(const DatabaseError& error);
   void gather();
+  void recall();
   void write();
 
   const std::string place_;
@@ -74,6 +77,7 @@ class Follower {
   std::uint64_t seen_ = 0;           // changes()
   std::map<Names, Known> records_;  // as they were told
   std::map<std::pair<std::string, std::string>, Deeds> unwritten_;  // by worker and instance
+  std::vector<std::string> came_;  // workers whose past is not read
   std::chrono::steady_clock::time_point write_at_;
   bool unwritable_ = false;  // as it was told
 

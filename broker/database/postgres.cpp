@@ -209,6 +209,19 @@ class Postgres final : public Store {
     if (number_of("SELECT count(*) FROM history") > most) run(forget_some, {std::to_string(most)});
   }
 
+  Deeds past_of(const std::string& worker) override {
+    Deeds past{.worker = worker};
+    if (there({"history"}) == 0) return past;
+    run("SELECT coalesce(sum(jobs), 0), coalesce(sum(busy_ms), 0), coalesce(sum(failures), 0) FROM history"
+        " WHERE worker = $1",
+        {worker}, [&](const Result& row) {
+          past.jobs = number_in(row, 0);
+          past.busy = Milliseconds(number_in(row, 1));
+          past.failures = number_in(row, 2);
+        });
+    return past;
+  }
+
   void each_past(const std::function<void(const Past&)>& visit) override {
     if (there({"history"}) == 0) return;
     run("SELECT worker, instance, jobs, busy_ms, failures, since, seen FROM history"

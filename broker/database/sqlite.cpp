@@ -158,8 +158,21 @@ class Sqlite final : public Store {
     run("COMMIT");
   }
 
+  Deeds past_of(const std::string& worker) override {
+    if (!has_history()) return {.worker = worker};
+    Statement statement(*this,
+                        "SELECT coalesce(sum(jobs), 0), coalesce(sum(busy_ms), 0), coalesce(sum(failures), 0)"
+                        " FROM history WHERE worker = ?");
+    statement.bind(1, worker);
+    statement.step();
+    return {.worker = worker,
+            .jobs = statement.number(0),
+            .busy = Milliseconds(statement.number(1)),
+            .failures = statement.number(2)};
+  }
+
   void each_past(const std::function<void(const Past&)>& visit) override {
-    if (count("SELECT count(*) FROM sqlite_master WHERE name = 'history'") == 0) return;
+    if (!has_history()) return;
     Statement statement(*this,
                         "SELECT worker, instance, jobs, busy_ms, failures, since, seen FROM history"
                         " ORDER BY worker, since, instance");
@@ -243,6 +256,8 @@ class Sqlite final : public Store {
     Statement statement(*this, sql);
     return statement.step() ? statement.number(0) : 0;
   }
+
+  bool has_history() { return count("SELECT count(*) FROM sqlite_master WHERE name = 'history'") > 0; }
 
   // Makes them in an empty file.
   void know_tables(Purpose purpose) {

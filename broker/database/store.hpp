@@ -77,6 +77,9 @@ class Store {
   // Every row of the history, in order of worker, then of when it was noted first.
   virtual void each_past(const std::function<void(const Past&)>& visit) = 0;
 
+  // The sums of what the history has of all instances of this worker.
+  virtual Deeds past_of(const std::string& worker) = 0;
+
   // All of it as it is at this moment, in a new file.
   virtual void back_up(const std::string& path) = 0;
 

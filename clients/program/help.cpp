@@ -78,7 +78,7 @@ constexpr std::string_view configuration = R"(Configuration file of pointsman (T
 
   [[service]]
   name = "zip"                      # "*": services that are not listed
-  policy = "least-connections"      # or weighted-round-robin, least-busy, least-recent, two-choices, random
+  policy = "least-connections"      # or weighted-round-robin, least-busy, shortest-expected-delay, least-recent, two-choices, random
   queue_max = 10000
   offers_max = 100000               # workers; further ones are refused, and those that say `home` go to another broker
   slow_start = "0"

@@ -479,7 +479,7 @@ class CommandLine {
                             [this](const Context& context) { return service_command(service_, context); });
     service.add_option("SERVICE", service_.service, "Its name")->required();
     service.add_option("--policy", service_.policy, "Which worker is next: weighted-round-robin, least-connections, "
-                                                    "least-busy, least-recent, two-choices or random")
+                                                    "least-busy, shortest-expected-delay, least-recent, two-choices or random")
         ->type_name("POLICY");
     service.add_option("--queue-max", service_.queue_max, "Requests that may wait")
         ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1'000'000}))

@@ -182,6 +182,24 @@ TEST_CASE("e2e db: what workers did is noted at a broker's end at the latest, an
   CHECK_FALSE(has(house.db({"history", "w2"}).out, "w1"));
 }
 
+TEST_CASE("e2e db: of workers that were started anew the one that was quicker before goes first") {
+  House house;
+  house.start(house.database());
+  REQUIRE(house.pointsman({"service", "who", "--policy", "shortest-expected-delay"}).code == 0);
+  REQUIRE(run({"/usr/bin/python3", "-c", "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.executescript(sys.argv[2])",
+               house.database(),
+               "CREATE TABLE IF NOT EXISTS history (worker TEXT NOT NULL, instance TEXT NOT NULL, jobs INTEGER NOT NULL,"
+               " busy_ms INTEGER NOT NULL, failures INTEGER NOT NULL, since INTEGER NOT NULL, seen INTEGER NOT NULL,"
+               " PRIMARY KEY (worker, instance)) WITHOUT ROWID;"
+               "INSERT INTO history VALUES ('w1', 'x', 10, 600000, 0, 1, 1), ('w2', 'x', 8, 80, 0, 1, 1), ('w2', 'y', 2, 20, 5, 1, 1)"})
+              .code == 0);
+  house.worker("w1", {});
+  house.worker("w2", {});
+  const auto knows = [&](const std::string& pace) { return has(house.pointsman({"ls", "workers", "--json"}).out, pace); };
+  REQUIRE(eventually([&] { return knows(R"("pace_ms":60000)") && knows(R"("pace_ms":15)"); }));
+  for (int i = 0; i < 3; ++i) CHECK(house.pointsman({"call", "who"}).out == "w2");
+}
+
 TEST_CASE("e2e db: a full disk or a damaged database stops edits, never hand-offs") {
   House house;
   house.start(house.database());

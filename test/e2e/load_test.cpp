@@ -198,10 +198,10 @@ TEST_CASE("load names what is wrong with its command line and what to do") {
       {{"--services", "9", "--workers", "2"}, "there are more services than workers"},
       {{"--search", "p99<1s", "--repeat", "2"}, "leave out --repeat"},
       {{"--ipc", "--fault", "1s cut worker"}, "leave out --ipc"}};
-  for (const auto& [options, part] : wrong) {
-    const Result result = load(options);
-    CHECK_MESSAGE(result.code == 2, part);
-    CHECK_MESSAGE(has(result.err, part), result.err);
+  for (const auto& mistake : wrong) {
+    const Result result = load(mistake.first);
+    CHECK_MESSAGE(result.code == 2, mistake.second);
+    CHECK_MESSAGE(has(result.err, mistake.second), result.err);
   }
   const Result unwritable = load({"--output", "/nowhere/at/all.json"});
   CHECK(unwritable.code == 125);

@@ -82,6 +82,12 @@ class BrokerGame {
     }
     const std::uint8_t rarely = input_.byte();
     if (rarely == 0xff) return step(broker::Shutdown{});
+    if (rarely >= 0xe0 && rarely < 0xf0) {
+      return step(broker::Recalled{{{.worker = input_.bit() ? "a" : "b",
+                                     .jobs = input_.byte(),
+                                     .busy = Milliseconds(std::uint64_t{input_.byte()} << input_.below(40)),
+                                     .failures = std::uint64_t{input_.byte()} << input_.below(40)}}});
+    }
     if (rarely >= 0xf0) step(broker::GrantUntil{.until = rarely > 0xf8 ? never : Instant{}});
   }
 

@@ -118,8 +118,17 @@ class BrokerStage final : public Stage {
       memory.done();
       return run(now, event);
     }
+    if (told.verb == "recalls") {
+      Fields past(told.rest);
+      const broker::Recalled event{{{.worker = past.text("worker", ""),
+                                     .jobs = past.number("jobs"),
+                                     .busy = Milliseconds(past.number("busy_ms")),
+                                     .failures = past.number("failures", 0)}}};
+      past.done();
+      return run(now, event);
+    }
     if (told.verb != "restart")
-      throw ScenarioError("a broker can 'shutdown', 'restart', 'allows', 'learns', 'grants' and 'memory'");
+      throw ScenarioError("a broker can 'shutdown', 'restart', 'allows', 'learns', 'recalls', 'grants' and 'memory'");
     Fields fields(told.rest);
     options_.epoch = fields.number("epoch", options_.epoch + 1000);
     fields.done();

@@ -33,6 +33,9 @@ constexpr std::array table{
     Invariant{12, false, "a request is granted a worker that offers its service"},
     Invariant{13, false,
               "least-connections grants a seat of the least sessions by weight; two-choices never the worst"},
+    Invariant{98, false,
+              "shortest-expected-delay grants a seat of the least time for one session more than it has, by weight, of those "
+              "whose workers have done any"},
     Invariant{88, false,
               "of workers that are level by least-connections a client gets one that it is connected to"},
     Invariant{14, false, "weighted-round-robin grants what a plain simulation of its definition grants"},

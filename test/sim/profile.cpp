@@ -52,7 +52,7 @@ void draw_broker(Chance& chance, Profile& p) {
   if (chance.hit(0.1)) b.remembered_max = chance.between(0, 20);
   for (const auto& service : p.services) {
     auto settings = b.service;
-    settings.policy = static_cast<Policy>(chance.below(static_cast<std::uint64_t>(Policy::count_)));
+    settings.policy = any_policy(chance);
     b.services.emplace(service, settings);
   }
 }
@@ -162,6 +162,13 @@ Duration healing(const Profile& p) {
 }
 
 }  // namespace
+
+Policy any_policy(Chance& chance) {
+  constexpr auto before = static_cast<std::uint64_t>(Policy::shortest_expected_delay);
+  static_assert(static_cast<std::uint64_t>(Policy::count_) == before + 1);
+  const std::uint64_t drawn = chance.below(before * (before + 1));
+  return drawn < before ? Policy::shortest_expected_delay : static_cast<Policy>(drawn % before);
+}
 
 Profile draw(std::uint64_t seed, const Cut& cut) {
   Chance chance(seed);

@@ -27,6 +27,9 @@ struct WorkerPlan {
   bool changes = false;              // is led to another broker now and then
 };
 
+// Any of the policies. The last one came later than the others, and kept seeds mean those by their numbers.
+Policy any_policy(Chance& chance);
+
 struct Profile {
   std::uint64_t seed = 0;
   Network network = Network::faithful;

@@ -335,7 +335,7 @@ void Reference::take(const Address&, const Register& m) {
   registering_ = m;
   const Worker* holder = by_name(m.worker);
   if (!holder) return;
-  if (holder->instance == m.instance) registered_before_ = holder->registered;
+  if (holder->instance == m.instance) registered_before_ = *holder;
   if (holder->instance == m.instance || holder->suspect()) {
     may_leave_.insert(m.worker);
   } else if (auto& asked = workers_.at(holder->lease).asked_since; asked == never) {
@@ -344,12 +344,25 @@ void Reference::take(const Address&, const Register& m) {
 }
 
 void Reference::take(const Address& from, const Heartbeat& m) {
-  if (under_lease(from, m.lease)) beat_ = m;
+  Worker* worker = under_lease(from, m.lease);
+  if (!worker) return;
+  beat_ = m;
+  did(*worker, m.completed, m.busy_ms);
+}
+
+// What it says of all that it has done.
+void Reference::did(Worker& worker, std::uint64_t completed, Milliseconds busy) {
+  const auto sessions = std::max(completed, worker.completed) - worker.completed;
+  const auto took = std::max(busy, worker.busy) - worker.busy;
+  worker.pace.did(sessions, static_cast<std::uint64_t>(took.count()) * 1000);
+  worker.completed += sessions;
+  worker.busy += took;
 }
 
 void Reference::take(const Address& from, const Report& m) {
   Worker* worker = under_lease(from, m.lease);
   if (!worker) return;
+  did(*worker, m.completed, m.busy_ms);
   std::uint64_t at = m.first;
   std::set<std::uint64_t> open, over;
   for (const auto& event : m.events) {
@@ -466,7 +479,10 @@ void Reference::fact(const Address& to, const Registered& m) {
   if (!registering_ || registering_->worker != m.worker) throw Violation(50, m.worker + " is registered, but did not ask");
   if (by_name(m.worker)) throw Violation(4, m.worker + " has two leases");
   Worker worker{.name = m.worker, .instance = registering_->instance, .lease = m.lease, .peer = to.peer,
-                .slots = registering_->slots, .registered = registered_before_.value_or(now_), .heard = now_};
+                .slots = registering_->slots, .registered = registered_before_ ? registered_before_->registered : now_, .heard = now_,
+                .completed = registering_->completed, .busy = registering_->busy_ms};
+  worker.pace.did(worker.completed, static_cast<std::uint64_t>(worker.busy.count()) * 1000);
+  if (registered_before_) worker.pace = registered_before_->pace;
   const bool endless = registering_->lease_ms == forever && options_.lease_forever;
   Duration term = registering_->lease_ms.count() == 0 ? options_.lease : Duration(registering_->lease_ms);
   if (registering_->lease_ms == forever) term = options_.lease_max;
@@ -596,6 +612,16 @@ void Reference::check_choice(const Asked& asked, const Worker& chosen, std::vect
           throw Violation(88, chosen.name + " is chosen for " + service +
                                   ", but the client is connected to " + w->name + ", which is as good");
       return;
+    case Policy::shortest_expected_delay: {
+      const auto sooner = [&](const Worker* a, const Worker* b) {
+        return (a->used + 1) * a->pace.time * weight(b) < (b->used + 1) * b->pace.time * weight(a);
+      };
+      // What the broker guesses of those that have done nothing is its own affair.
+      for (const Worker* w : free)
+        if (!asked.exclude.contains(w->name) && w->pace.known > 0 && chosen.pace.known > 0 && sooner(w, &chosen))
+          throw Violation(98, chosen.name + " is chosen for " + service + ", but " + w->name + " would have done it sooner");
+      return;
+    }
     case Policy::two_choices:
       if (std::any_of(free.begin(), free.end(), [&](const Worker* w) { return w != &chosen && !asked.exclude.contains(w->name); }) &&
           std::all_of(free.begin(), free.end(), [&](const Worker* w) { return w == &chosen || less(w, &chosen); }))

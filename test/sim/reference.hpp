@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "broker/core/broker.hpp"
+#include "broker/core/pace.hpp"
 #include "test/sim/invariants.hpp"
 
 namespace pointsman::sim {
@@ -71,6 +72,9 @@ class Reference {
     bool draining = false;
     Attributes attributes;
     std::string accepts;
+    std::uint64_t completed = 0;
+    Milliseconds busy{0};
+    broker::Pace pace;  // if it is known
     std::uint64_t assigned = 0;
     Instant assigned_at;
     int differs = 0;  // heartbeats in a row whose figures did
@@ -130,6 +134,7 @@ class Reference {
   template <class M>
   void take(const Address&, const M&) {}
   Worker* under_lease(const Address& from, std::uint64_t lease);
+  static void did(Worker& worker, std::uint64_t completed, Milliseconds busy);
   std::optional<Code> refusal(const Request& m, const Asked& asked) const;
 
   // Facts.
@@ -211,7 +216,7 @@ class Reference {
   std::optional<Address> from_;
   std::optional<Holding> brought_;  // a list whose sessions are still to be taken over, in this step
   std::optional<Register> registering_;
-  std::optional<Instant> registered_before_;  // the same instance of that worker, first of all
+  std::optional<Worker> registered_before_;  // the same instance of that worker
   std::optional<Name> asking_;
   std::optional<Code> refuse_;  // the request, so
   bool enqueue_ = false;        // or put it in line

@@ -260,7 +260,7 @@ void Storm::operate() {
   if (chance_.hit(0.4)) {
     broker.order(
         Configure{.service = chance_.pick(profile_.services),
-                  .policy = static_cast<Policy>(chance_.below(static_cast<std::uint64_t>(Policy::count_)))});
+                  .policy = any_policy(chance_)});
   } else {
     broker.order(Drain{.worker = some_worker().name(), .mode = static_cast<DrainMode>(chance_.below(4))});
   }

@@ -633,7 +633,7 @@ TEST_CASE("what workers did is handed out for a history, each time what is new, 
   CHECK(talk.broker.take_deeds(10).empty());
   talk.step(Learned{});
   const auto lease = std::to_string(talk.join("w1"));
-  CHECK(talk.broker.take_deeds(10) == std::vector<Deeds>{{"w1", "i"}});
+  CHECK(talk.broker.take_deeds(10) == std::vector<Deeds>{{.worker = "w1", .instance = "i", .came = true}});
   talk.say("w1", "heartbeat lease=" + lease + " completed=1 busy_ms=70");
   talk.say("w1", "heartbeat lease=" + lease + " completed=3 busy_ms=90");
   CHECK(talk.broker.take_deeds(10) == std::vector<Deeds>{{"w1", "i", 3, 90ms}});
@@ -643,6 +643,6 @@ TEST_CASE("what workers did is handed out for a history, each time what is new, 
   talk.say("w1", "register worker=w1 instance=j endpoint=tcp://h:1 services=[{service=s}]");
   CHECK(talk.broker.take_deeds(1) == std::vector<Deeds>{{"w1", "i", 3, 90ms, 1}});  // it has left
   CHECK(talk.broker.take_deeds(1) == std::vector<Deeds>{{"w0", "i", 0, 0ms, 1}});
-  CHECK(talk.broker.take_deeds(1) == std::vector<Deeds>{{"w1", "j"}});
+  CHECK(talk.broker.take_deeds(1) == std::vector<Deeds>{{.worker = "w1", .instance = "j", .came = true}});
   CHECK(talk.broker.take_deeds(1).empty());
 }

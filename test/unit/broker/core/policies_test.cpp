@@ -1,4 +1,5 @@
 // Shows that each policy chooses as its definition says, checked against brute force and known sequences.
+#include "broker/core/pace.hpp"
 #include "broker/core/policies.hpp"
 
 #include <doctest/doctest.h>
@@ -185,6 +186,37 @@ TEST_CASE("least busy chooses the least total working time for its weight") {
   fleet.seats[1]->busy = 1000;
   fleet.update(*fleet.seats[1]);
   CHECK(fleet.take()->name == "c");
+}
+
+TEST_CASE("shortest expected delay chooses whoever is through soonest with one session more, for its weight") {
+  Fleet fleet(Policy::shortest_expected_delay, {1, 1, 2});
+  fleet.seats[0]->pace = 100;
+  fleet.seats[1]->pace = 250;
+  fleet.seats[2]->pace = 600;
+  for (const auto& seat : fleet.seats) fleet.update(*seat);
+  // 100 200 300 400 …, 250 500 …, 300 600 …; of those that are level whoever had its turn longest ago.
+  CHECK(fleet.sequence(7) == "aabcaab");
+}
+
+TEST_CASE("the pace of a worker is the mean of its first sessions, and then follows it") {
+  Pace pace = Pace::guess(700);
+  CHECK(pace == Pace{.time = 700});
+  pace.did(0, 50);
+  CHECK(pace == Pace{.time = 700});
+  pace.did(1, 1000);
+  CHECK(pace == Pace{.time = 1000, .known = 1});
+  pace.did(3, 5000);
+  CHECK(pace == Pace{.time = 1500, .known = 4});
+  pace.did(0, 2000);  // of one that is counted already
+  CHECK(pace == Pace{.time = 2000, .known = 4});
+  pace.did(40, 240'000);
+  CHECK(pace == Pace{.time = 5636, .known = 16});
+  for (int i = 0; i < 100; ++i) pace.did(1, 0);
+  CHECK(pace.time < 20);
+  pace.did(100, 0);
+  CHECK(pace == Pace{.time = 1, .known = 16});
+  pace.did(1, ~std::uint64_t{0} / 2);
+  CHECK(pace.time == Pace::most);
 }
 
 TEST_CASE("least recent chooses whoever has not completed for longest and newcomers first") {

@@ -222,6 +222,26 @@ TEST_CASE("a history has a row an instance, figures that only grow, failures tha
   CHECK(history_of(place.path) == std::vector<std::string>{"a/2 2 9 0 120..120", "c/1 0 0 0 130..130", "d/1 0 0 0 130..130"});
 }
 
+TEST_CASE("what a worker did is the sum of its instances") {
+  const Place place;
+  put(place.path, {"worker w1 : gpu=a"});
+  CHECK(open_store(place.path, Purpose::look)->past_of("a") == Deeds{.worker = "a"});  // there is no table yet
+  note(place.path, 100, {{"a", "1", 5, 70ms, 1}, {"a", "2", 2, 9ms, 3}, {"b", "1", 1, 1ms, 0}});
+  CHECK(open_store(place.path, Purpose::look)->past_of("a") == Deeds{"a", "", 7, 79ms, 4});
+  CHECK(open_store(place.path, Purpose::look)->past_of("c") == Deeds{.worker = "c"});
+}
+
+TEST_CASE("a follower tells what those did before who have come, and of others nothing") {
+  const Place place;
+  put(place.path, {"worker w1 : gpu=a"});
+  note(place.path, 100, {{"a", "1", 5, 70ms, 1}, {"a", "2", 2, 9ms, 0}, {"b", "1", 1, 1ms, 0}});
+  Followed followed(place.path);
+  followed.follower.note({{.worker = "a", .instance = "3", .came = true},
+                          {.worker = "b", .instance = "1", .jobs = 2},
+                          {.worker = "c", .instance = "1", .came = true}});
+  CHECK(followed.comes([&] { return followed.news.pasts == std::vector<Deeds>{{"a", "", 7, 79ms, 1}}; }));
+}
+
 TEST_CASE("a follower writes what workers did at its end at the latest") {
   const Place place;
   {
