@@ -47,11 +47,11 @@ class Origin {
   explicit Origin(const Address& from)
       : peer_(from.peer), envelope_(from.envelope), door_(from.door), codec_(from.codec) {}
   std::uint64_t peer() const { return peer_; }
-  Address address() const { return {.door = door_, .codec = codec_, .peer = peer_, .envelope = envelope_}; }
+  Address address() const { return {.door = door_, .codec = codec_, .peer = peer_, .envelope = envelope_.str()}; }
 
  private:
   std::uint64_t peer_ = 0;
-  Text envelope_;
+  ShortText envelope_;
   Door door_ = Door::clients;
   Codec codec_ = Codec::msgpack;
 };
@@ -139,7 +139,11 @@ struct Worker {
   bool draining = false;
   DrainMode mode = DrainMode::resume;
 
-  // Accounts.
+  // Accounts. Small ones first: they fill up what the flags leave.
+  bool came = false;           // no history was told yet that it has come
+  std::uint8_t differs = 0;    // heartbeats in a row whose figures differed
+  Pace pace;
+  std::uint32_t failures = 0;  // that no history was told of yet
   std::uint64_t assigned = 0;  // number of the newest assignment
   Instant assigned_at;
   std::vector<Assignment> untold;  // the newest of them, which it has not been told of
@@ -151,13 +155,9 @@ struct Worker {
   std::uint64_t completed = 0;
   Milliseconds busy{0};
   std::uint64_t charge = 0;       // least-busy: microseconds of work, a newcomer's start included
-  Pace pace;
   std::uint64_t granted = 0;
   std::uint64_t last_done = 0;    // rank of its last completion
   std::uint64_t digest = 0;       // of its sessions
-  int differs = 0;                // heartbeats in a row whose figures differed
-  std::uint32_t failures = 0;     // that no history was told of yet
-  bool came = false;              // nor that it has come
   Link<Worker> doing;             // workers that a history has something to be told of
   std::unique_ptr<RefusedByCode> refused_tickets;  // as it says; none: it refused none
   PoolChain<Session, &Session::of_worker> sessions;

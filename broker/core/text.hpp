@@ -1,5 +1,5 @@
-// Text: a name that does not change, in 16 bytes; up to 15 of its bytes lie within, 255 at most elsewhere. SharedText: one
-// that many records bear, in 8 bytes each.
+// Text: a name that does not change, in 16 bytes; up to 15 of its bytes lie within, 255 at most elsewhere. ShortText: one that
+// seldom has more than seven bytes, in 8. SharedText: one that many records bear, in 8 bytes each.
 
 #pragma once
 
@@ -54,6 +54,46 @@ class Text {
 
   std::array<char, 15> bytes_{};  // or where they are
   std::uint8_t size_ = 0;
+};
+
+class ShortText {
+ public:
+  ShortText() = default;
+  explicit ShortText(std::string_view text) {
+    if (text.size() <= within) {
+      bits_ = 0;
+      for (std::size_t i = text.size(); i > 0; --i) bits_ = (bits_ | static_cast<unsigned char>(text[i - 1])) << 8;
+      bits_ |= text.size() << 1 | 1;
+    } else {
+      bits_ = reinterpret_cast<std::uintptr_t>(new std::string(text));
+    }
+  }
+  ShortText(ShortText&& other) noexcept : bits_(std::exchange(other.bits_, empty)) {}
+  ShortText& operator=(ShortText&& other) noexcept {
+    const ShortText before(std::move(*this));
+    bits_ = std::exchange(other.bits_, empty);
+    return *this;
+  }
+  ~ShortText() {
+    if (outside()) delete place();
+  }
+
+  std::string str() const {
+    if (outside()) return *place();
+    std::string text(bits_ >> 1 & within, '\0');
+    for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(bits_ >> 8 * (i + 1));
+    return text;
+  }
+
+ private:
+  static constexpr std::uint64_t within = 7;
+  static constexpr std::uint64_t empty = 1;
+
+  // Where strings are is even.
+  bool outside() const { return (bits_ & 1) == 0; }
+  std::string* place() const { return reinterpret_cast<std::string*>(static_cast<std::uintptr_t>(bits_)); }
+
+  std::uint64_t bits_ = empty;  // from the lowest: a one, the size in seven, the bytes, first one first; or where it is
 };
 
 // Counted, without regard to threads.

@@ -23,12 +23,9 @@ std::string numbered(const char* form, std::uint64_t number) {
                     std::snprintf(text, sizeof text, form, static_cast<unsigned long>(number)))};
 }
 
-// What a ROUTER makes of a connection: five bytes that name it.
+// With the return envelope of a REQ socket: an empty frame, packed.
 Address address(Door door, std::uint64_t peer) {
-  Address at{.door = door, .peer = peer};
-  at.envelope = {'\0', static_cast<char>(peer >> 24), static_cast<char>(peer >> 16),
-                 static_cast<char>(peer >> 8), static_cast<char>(peer)};
-  return at;
+  return {.door = door, .peer = peer, .envelope = std::string(1, '\0')};
 }
 
 double seconds(std::chrono::steady_clock::duration took) {
@@ -43,7 +40,7 @@ broker::Options Fleet::options_of(const FleetOptions& options) {
   broker.epoch = 1'000'000;
   broker.master.data.assign(32, 'm');
   broker.waiting_max = broker.sessions_max = 20'000'000;
-  broker.workers_max = 1'000'000;
+  broker.workers_max = broker.service.offers_max = 1'000'000;
   broker.service.policy = options.policy;
   broker.service.queue_max = broker.waiting_max;
   return broker;
