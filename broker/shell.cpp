@@ -68,7 +68,8 @@ class Shell {
   void run() {
     weigh();  // so that also the first `status` has it all
     notice_.ready("clients " + clients_ + ", workers " + workers_);
-    if (!options_.quiet) {
+    // Who watches over it has heard so just now, and tells it in its own name.
+    if (!options_.quiet && !notice_.wanted()) {
       const std::string key = own_ ? " key=" + to_z85(own_->key) : "";
       std::printf("ready clients=%s workers=%s%s\n", clients_.c_str(), workers_.c_str(), key.c_str());
       std::fflush(stdout);
@@ -327,7 +328,7 @@ class Shell {
   Notice& notice_ = Notice::of_process();
   AuditLog audit_{options_.audit, options_.audit_bytes};
   Signals signals_{SIGTERM, SIGINT, SIGHUP};
-  Transport transport_;
+  Transport transport_{static_cast<int>(options_.io_threads)};
   Broker core_;
   Actions actions_;  // reused
   std::string clients_;

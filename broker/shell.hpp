@@ -30,6 +30,7 @@ struct ShellOptions {
   bool grants_alone = false;                          // grants also while it is not in the list
   std::string audit;  // file for one JSON line a record; empty: none
   std::uint64_t audit_bytes = 16 * 1024 * 1024;  // of that file; then it is renamed to FILE.1 and begun anew
+  std::uint64_t io_threads = 2;  // of libzmq's, beside the one that decides; 1 to 16
   // Bounds of the links; see broker/bounds.hpp.
   std::uint64_t connections_max = 10'000;  // to both listeners together
   std::uint64_t message_bytes = 2 * limits::body_bytes;
@@ -41,7 +42,8 @@ struct ShellOptions {
   bool quiet = false;
 };
 
-// Prints `ready clients=ENDPOINT workers=ENDPOINT` on stdout when both listeners are bound. Blocks until
+// Prints `ready clients=ENDPOINT workers=ENDPOINT` on stdout when both listeners are bound, unless somebody watches over the
+// process, who is told it instead (Notice). Blocks until
 // SIGTERM or SIGINT, which it handles. Throws TransportError if it cannot bind, or if a listener that
 // encrypts lets a stranger in; KeyError for what is wrong with the files of keys.
 int run_broker(const ShellOptions& options);

@@ -63,7 +63,7 @@ std::string_view view(const zmq::message_t& message) {
 // the last: without its answer nobody is let in.
 class Context {
  public:
-  Context() {
+  explicit Context(int io_threads) : zmq(io_threads) {
     zmq.set(zmq::ctxopt::max_sockets, sockets_max);
     door_ = zmq::socket_t(zmq, zmq::socket_type::router);
     door_.set(zmq::sockopt::linger, 0);
@@ -81,7 +81,7 @@ class Context {
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
-  zmq::context_t zmq{1};
+  zmq::context_t zmq;
   Doorkeeper doorkeeper;
 
  private:
@@ -118,7 +118,7 @@ class Context {
 };
 
 // One context a process, for all its transports: libsodium's clean-up when a context ends disturbs others.
-std::shared_ptr<Context> process_context() {
+std::shared_ptr<Context> process_context(int io_threads) {
   static std::mutex mutex;
   static std::weak_ptr<Context> shared;
   const std::lock_guard lock(mutex);
@@ -126,7 +126,7 @@ std::shared_ptr<Context> process_context() {
   if (!context) {
     // ROUTER takes its first automatic routing id from rand(), and whoever can guess it can squat on it.
     std::srand(static_cast<unsigned>(random_number()));
-    context = std::make_shared<Context>();
+    context = std::make_shared<Context>(io_threads);
     shared = context;
   }
   return context;
@@ -539,7 +539,9 @@ TransportLimits direct_limits() {
 }
 
 struct Transport::Inside {
-  std::shared_ptr<Context> context = process_context();
+  explicit Inside(int io_threads) : context(process_context(io_threads)) {}
+
+  std::shared_ptr<Context> context;
   Poller poller;
   std::atomic<bool> turned{false};  // somebody was, since it was last told
   std::unordered_map<std::uint64_t, std::shared_ptr<Line>> lines;
@@ -690,7 +692,7 @@ struct Transport::Inside {
   }
 };
 
-Transport::Transport() : inside_(std::make_unique<Inside>()) {}
+Transport::Transport(int io_threads) : inside_(std::make_unique<Inside>(io_threads)) {}
 Transport::~Transport() = default;
 
 std::string Transport::listen(Door door, const std::string& endpoint, const TransportLimits& limits,

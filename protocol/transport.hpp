@@ -77,7 +77,8 @@ inline std::uint64_t peer_of(const Incoming& incoming) {
 
 class Transport {
  public:
-  Transport();
+  // `io_threads`: of libzmq's, which move what is sent and received, for all transports of the process; the first one says it.
+  explicit Transport(int io_threads = 1);
   ~Transport();  // gives what was sent at most 100 ms to leave
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;

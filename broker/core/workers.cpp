@@ -207,8 +207,8 @@ void Broker::on(const Address& from, const Register& message) {
   // A newcomer starts at the mean: from zero it would get everything until it had caught up.
   const std::uint64_t mean = workers_.empty() ? 0 : total_charge_ / workers_.size();
   worker.charge = std::max(mean, static_cast<std::uint64_t>(message.busy_ms.count()) * 1000);
-  worker.pace.did(message.completed, static_cast<std::uint64_t>(message.busy_ms.count()) * 1000);
   if (former) former->pass_on(worker);
+  if (worker.pace.known == 0) worker.pace.did(message.completed, static_cast<std::uint64_t>(message.busy_ms.count()) * 1000);
   total_charge_ += worker.charge;
   set_lease(worker, message.lease_ms);
   workers_by_name_.emplace(worker.name, &worker);

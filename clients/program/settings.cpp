@@ -90,6 +90,8 @@ constexpr std::array setting_list{
                   limits::body_bytes},
     Key<Settings>{"broker.connections_max", [](Settings& s) -> Slot { return &s.broker.connections_max; },
                   "connections to both listeners", 1, 1'000'000},
+    Key<Settings>{"broker.io_threads", [](Settings& s) -> Slot { return &s.broker.io_threads; },
+                  "threads that move messages between connections and the one that decides", 1, 16},
     Key<Settings>{"broker.message_bytes", [](Settings& s) -> Slot { return &s.broker.message_bytes; },
                   "one frame: larger ones end their connection", limits::body_bytes, 64 * limits::body_bytes},
     Key<Settings>{"broker.receive_queue", [](Settings& s) -> Slot { return &s.broker.receive_queue; },

@@ -60,7 +60,8 @@ supervisor::Command command_of(const ProcessSettings& process, const Environment
   return command;
 }
 
-supervisor::ShellOptions options_of(const Settings& settings, const Context& context, const std::string& folder) {
+supervisor::ShellOptions options_of(const UpCommand& command, const Context& context, const std::string& folder) {
+  const Settings& settings = context.settings;
   const auto& up = settings.up;
   const std::string file = full_path(settings.file.c_str());
   const std::string& clients = up.broker ? settings.broker.clients : settings.client_broker;
@@ -68,6 +69,7 @@ supervisor::ShellOptions options_of(const Settings& settings, const Context& con
   const Environment surroundings{
       {"POINTSMAN_CONFIG", file}, {"POINTSMAN_BROKER", clients}, {"POINTSMAN_WORKERS", workers}};
   supervisor::ShellOptions options{.folder = folder, .broker = clients, .trace = context.trace};
+  options.quiet = command.quiet;
   options.key = settings.client_key;
   options.broker_key = settings.client_broker_key;
   options.core.stop = up.stop;
@@ -76,8 +78,9 @@ supervisor::ShellOptions options_of(const Settings& settings, const Context& con
                                    .kind = ProcessKind::broker,
                                    .ready = up.ready,
                                    .watchdog = up.watchdog});
-    options.commands.push_back(
-        {.launch = {{this_program(), "broker", "--config", file, "--quiet"}, surroundings}});
+    std::vector<std::string> broker{this_program(), "broker", "--config", file};
+    if (command.quiet) broker.push_back("--quiet");
+    options.commands.push_back({.launch = {std::move(broker), surroundings}});
   }
   for (const ProcessSettings& process : up.processes) {
     options.core.groups.push_back({.name = process.name,
@@ -102,8 +105,7 @@ int up_command(const UpCommand& command, const Context& context) {
   if (const auto problem = wrong_with(context.settings)) return complain(*problem, context.json);
   const auto folder = folder_of(context.settings);
   if (const auto* problem = std::get_if<Problem>(&folder)) return complain(*problem, context.json);
-  auto options = options_of(context.settings, context, std::get<std::string>(folder));
-  options.quiet = command.quiet;
+  auto options = options_of(command, context, std::get<std::string>(folder));
   // Before the spawner: what it starts does not speak in our name, and it has none of our sockets.
   Notice::keep_to_ourselves();
   supervisor::Spawner spawner;

@@ -124,6 +124,9 @@ TEST_CASE("e2e up: a broker and workers run, ps shows them, and a stop leaves no
   up.is_soon("shout-2", ProcessState::ready);
   up.is_soon("shout-1", ProcessState::ready);
   CHECK(up.pointsman({"call", "shout", "hello"}).out == "HELLO");
+  // What the broker has to say to an operator is said; that it is ready, once.
+  CHECK(has(up.process->err(), "pointsman broker: memory is bounded by"));
+  CHECK(up.process->out().find("ready clients=") == up.process->out().rfind("ready clients="));
   const auto rows = up.ps();
   REQUIRE(rows.size() == 3);
   CHECK(rows[0].kind == ProcessKind::broker);

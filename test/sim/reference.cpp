@@ -481,8 +481,8 @@ void Reference::fact(const Address& to, const Registered& m) {
   Worker worker{.name = m.worker, .instance = registering_->instance, .lease = m.lease, .peer = to.peer,
                 .slots = registering_->slots, .registered = registered_before_ ? registered_before_->registered : now_, .heard = now_,
                 .completed = registering_->completed, .busy = registering_->busy_ms};
-  worker.pace.did(worker.completed, static_cast<std::uint64_t>(worker.busy.count()) * 1000);
   if (registered_before_) worker.pace = registered_before_->pace;
+  if (worker.pace.known == 0) worker.pace.did(worker.completed, static_cast<std::uint64_t>(worker.busy.count()) * 1000);
   const bool endless = registering_->lease_ms == forever && options_.lease_forever;
   Duration term = registering_->lease_ms.count() == 0 ? options_.lease : Duration(registering_->lease_ms);
   if (registering_->lease_ms == forever) term = options_.lease_max;
