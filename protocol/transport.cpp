@@ -219,7 +219,6 @@ class Line {
     socket_.set(zmq::sockopt::tcp_keepalive_cnt, 3);
     if (listener) {
       socket_.set(zmq::sockopt::router_mandatory, true);
-      socket_.set(zmq::sockopt::backlog, 4096);
     } else {
       socket_.set(zmq::sockopt::immediate, true);  // nothing is kept for a broker that is not there
       socket_.set(zmq::sockopt::connect_timeout, connect_timeout_ms);

@@ -53,7 +53,7 @@ struct TransportLimits {
   int send_queue = 64;                         // ZMQ_SNDHWM
   int receive_queue = 64;                      // ZMQ_RCVHWM
   int handshake_ms = 3000;                     // for a peer to say that it speaks ZMTP
-  int backlog = 100;                           // who may wait at a listener until libzmq lets them in
+  int backlog = 4096;                          // who may wait at a listener until libzmq lets them in
 };
 
 // The bounds of a direct link, between a client and a worker.
