@@ -288,10 +288,10 @@ class CommandLine {
         "  pointsman uplink --broker tcp://10.0.0.2:5570 --above tcp://10.0.0.1:5571\n"
         "  pointsman uplink --name lab --above tcp://10.0.0.1:5571 --above tcp://10.0.1.1:5571 --endpoint tcp://10.0.0.2:5570\n"
         "--above may be repeated: the broker is registered with each of them. It is a listener for workers, or several of which one\n"
-        "is taken, see `pointsman help brokers`. Workers that offer the same and say the same of themselves are one registration;\n"
-        "of more than " +
-            std::to_string(limits::classes_above) +
-            " such kinds the rest is left out. Encrypted, the key needs the role peer at all of these brokers.",
+        "is taken, see `pointsman help brokers`. Workers that offer the same and say the same of themselves are one registration for\n"
+        "each " +
+            std::to_string(limits::slots) + " of their slots; of more than " + std::to_string(limits::registrations_above) +
+            " the rest is left out. Encrypted, the key needs the role peer at all of these brokers.",
         [this](const Context& context) { return uplink_command(uplink_, context); });
     sub.add_option("--above", uplink_.above, "The workers' listener of a broker above; may be repeated")
         ->type_name("ENDPOINT")

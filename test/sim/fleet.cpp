@@ -31,6 +31,32 @@ UplinkPlan draw_uplink(Chance& chance, const Profile& p, std::size_t below,
   return plan;
 }
 
+// Tens of brokers in two tiers or three, each below some of the tier above.
+void draw_vast_fleet(Chance& chance, Profile& p) {
+  Fleet& fleet = p.fleet;
+  std::vector<std::vector<std::size_t>> tiers;
+  const auto add = [&](const std::string& name, std::uint64_t count) {
+    tiers.emplace_back();
+    for (std::uint64_t i = 1; i <= count; ++i) {
+      tiers.back().push_back(fleet.brokers.size());
+      fleet.brokers.push_back(name + std::to_string(i));
+    }
+  };
+  add("above", chance.between(2, 3));
+  if (chance.hit(0.5)) add("region", chance.between(3, 6));
+  add("below", chance.between(10, 24));
+  for (std::size_t tier = 1; tier < tiers.size(); ++tier)
+    for (const std::size_t broker : tiers[tier]) fleet.uplinks.push_back(draw_uplink(chance, p, broker, tiers[tier - 1]));
+  for (std::size_t i = 0; i < p.workers.size(); ++i)
+    fleet.worker_at.push_back(chance.pick(chance.hit(0.05) ? tiers.front() : tiers.back()));
+  for (std::size_t i = 0; i < p.clients.size(); ++i) {
+    std::vector<std::size_t> at = tiers.front();
+    std::rotate(at.begin(), at.begin() + static_cast<std::ptrdiff_t>(chance.below(at.size())), at.end());
+    if (chance.hit(0.2)) at = {chance.pick(tiers.back())};
+    fleet.client_at.push_back(std::move(at));
+  }
+}
+
 }  // namespace
 
 std::set<std::size_t> Fleet::under(std::size_t broker) const {
@@ -49,15 +75,16 @@ std::set<std::size_t> Fleet::under(std::size_t broker) const {
 void draw_fleet(Profile& p) {
   Chance chance(p.seed ^ stream);
   Fleet& fleet = p.fleet;
-  if (!chance.hit(share)) {
+  if (!chance.hit(share) && !p.vast) {
     fleet.worker_at.assign(p.workers.size(), 0);
     fleet.client_at.assign(p.clients.size(), {0});
     return;
   }
   p.supervised = false;  // that watches one broker
+  fleet.brokers.clear();
+  if (p.vast) return draw_vast_fleet(chance, p);
   if (p.workers.size() > workers_most) p.workers.resize(workers_most);
   if (p.clients.size() > clients_most) p.clients.resize(clients_most);
-  fleet.brokers.clear();
   std::vector<std::size_t> above;
   std::vector<std::size_t> below;
   for (auto count = chance.between(1, 2); above.size() < count;) {

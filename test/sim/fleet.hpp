@@ -1,7 +1,7 @@
 // A fleet: which brokers there are, who is above whom, and who is at which.
 //
 // Most seeds have one broker. The others have two tiers, some three: workers and clients are at any, and clients of those above are
-// sent down.
+// sent down. Vast seeds have tens of brokers.
 
 #pragma once
 

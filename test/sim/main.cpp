@@ -3,7 +3,8 @@
 //
 // One seed draws a world: who takes part, which network, which of the kinds of trouble (trouble.hpp) and how often. One
 // in seven is quiet: hours of few clients with long leases; the others are minutes of many. One in eleven has no trouble
-// at all. After the trouble comes calm, in which everything has to become right again (run.cpp).
+// at all. One in four thousand is vast: thousands of workers at tens of brokers. After the trouble comes calm, in which
+// everything has to become right again (run.cpp).
 // Every step of every party is checked against the invariants (invariants.txt). What costs most is sampled: the cores'
 // own check() and the reading of lists are done after every step, or every fifth, in one seed of five, and after every
 // eighth, or fiftieth, in the others; the reference (reference.hpp) accompanies the broker in two seeds of three.

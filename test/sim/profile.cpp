@@ -17,13 +17,15 @@ using std::chrono::seconds;
 // A seed takes a tenth to three times of what is usual of a kind, or leaves it out.
 void draw_troubles(Chance& chance, Profile& p) {
   const double share = static_cast<double>(chance.between(1, 9)) / 10;
-  const double rate = p.quiet ? 0.03 : 1;  // in an hour of few sessions as much as in two busy minutes
+  // In an hour of few sessions as much as in two busy minutes; and a fleet has many that can fail.
+  const double rate = p.vast ? 5 : p.quiet ? 0.03 : 1;
   // Later kinds draw from a chance of their own, so that a seed without them stays what it was.
   Chance later(p.seed ^ 0x1a7e);
   for (std::size_t i = 0; i < troubles; ++i) {
     const auto trouble = static_cast<Trouble>(i);
     Chance& from = trouble < Trouble::reuse ? chance : later;
-    const bool on = from.hit(share);
+    const bool lost = p.vast && (trouble == Trouble::broker_crash || trouble == Trouble::tier_cut);  // what a fleet is for
+    const bool on = from.hit(share) || lost;
     const double weight = 0.1 + 2.9 * static_cast<double>(from.below(1000)) / 1000;
     if (!on || p.faultless || (hostile_only(trouble) && p.network == Network::faithful)) continue;
     p.weight[i] = usual(trouble) * weight * (by_the_hour(trouble) ? rate : 1);
@@ -58,7 +60,9 @@ void draw_broker(Chance& chance, Profile& p) {
 }
 
 void draw_workers(Chance& chance, Profile& p) {
-  const auto count = chance.hit(0.5) ? chance.between(1, 4) : chance.between(1, p.quiet ? 6 : 20);
+  const auto count = p.vast             ? chance.between(1000, 2500)
+                     : chance.hit(0.5) ? chance.between(1, 4)
+                                       : chance.between(1, p.quiet ? 6 : 20);
   for (std::uint64_t i = 0; i < count; ++i) {
     WorkerPlan plan;
     auto& s = plan.settings;
@@ -83,7 +87,9 @@ void draw_workers(Chance& chance, Profile& p) {
 }
 
 void draw_clients(Chance& chance, Profile& p) {
-  const auto count = chance.hit(0.5) ? chance.between(1, 6) : chance.between(1, p.quiet ? 8 : 60);
+  const auto count = p.vast             ? chance.between(100, 300)
+                     : chance.hit(0.5) ? chance.between(1, 6)
+                                       : chance.between(1, p.quiet ? 8 : 60);
   for (std::uint64_t i = 0; i < count; ++i) {
     clients::ClientSettings s;
     s.name = "c" + std::to_string(i + 1);
@@ -99,7 +105,7 @@ void draw_clients(Chance& chance, Profile& p) {
 // that takes any client, or some would never be served.
 void draw_wishes(Profile& p) {
   Chance chance(p.seed ^ 0xc04d);
-  p.conditional = chance.hit(0.4);
+  p.conditional = !p.vast && chance.hit(0.4);  // a broker tells those above of so many kinds of workers only
   if (!p.conditional) return;
   std::vector<std::string> open;
   for (auto& plan : p.workers) {
@@ -144,7 +150,7 @@ void draw_workload(Chance& chance, Profile& p) {
   p.hold = p.quiet ? chance.between(minutes(1), minutes(20)) : milliseconds(3000);
   p.outage = p.quiet ? chance.between(seconds(2), minutes(5)) : milliseconds(1500);
   // As many requests as make the event count of a seed about even.
-  const std::int64_t sessions = p.quiet ? 150 : 400;
+  const std::int64_t sessions = p.vast ? 8000 : p.quiet ? 150 : 400;
   p.think = std::max<Duration>(milliseconds(100), p.chaos * static_cast<std::int64_t>(p.clients.size()) / sessions);
 }
 
@@ -174,7 +180,8 @@ Profile draw(std::uint64_t seed, const Cut& cut) {
   Chance chance(seed);
   Profile p;
   p.seed = seed;
-  p.quiet = seed % 7 == 3;
+  p.vast = seed % 4000 == 1999;
+  p.quiet = seed % 7 == 3 && !p.vast;
   p.faultless = seed % 11 == 0;  // what goes wrong there is wrong by itself
   p.supervised = seed % 4 == 1;
   p.reference = seed % 3 != 1;

@@ -34,6 +34,7 @@ struct Profile {
   std::uint64_t seed = 0;
   Network network = Network::faithful;
   bool quiet = false;     // hours of few clients with long leases, instead of minutes of many
+  bool vast = false;      // a fleet of tens of brokers and thousands of workers
   bool faultless = false; // no trouble at all
   bool supervised = false;  // a supervisor starts broker and workers
   bool reference = false; // the broker is accompanied by a reference

@@ -787,10 +787,9 @@ void Reference::struck_off(const std::string& name, bool expired) {
     if (many_silent()) {
       if (protect_since_ == never || now_ < protect_since_ + 3 * protect_term_)
         throw Violation(7, name + " is struck off while most workers are silent");
+      if (now_ < next_strike_) throw Violation(7, name + " is struck off too soon after the one before");
       const auto a_second = std::max<std::size_t>(1, workers_.size() / 20);
-      if (now_ < last_strike_ + Duration(1'000'000 / static_cast<std::int64_t>(a_second)))
-        throw Violation(7, name + " is struck off too soon after the one before");
-      last_strike_ = now_;
+      next_strike_ = now_ + Duration(1'000'000 / static_cast<std::int64_t>(a_second));
     }
   }
   std::set<std::uint64_t> go_on;

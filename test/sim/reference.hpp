@@ -205,7 +205,7 @@ class Reference {
   Duration forgiven_{0};   // and at most
   Instant protect_since_ = never;
   Duration protect_term_{0};
-  Instant last_strike_;
+  Instant next_strike_;
   Instant braked_until_;  // most of the workers were silent then, the last time
   Duration longest_{0};   // of all terms
 

@@ -155,10 +155,10 @@ class Uplink {
     for (Above& above : above_) {
       apply(above, census);
       if (const std::size_t more = above.registrations.left_out(); more > left_out_) {
-        say("the workers below are of more than " + std::to_string(limits::classes_above) +
-            " kinds: " + std::to_string(more) +
-            " are not registered; leave out attributes that only one has, or have workers offer the same "
-            "services");
+        say("the workers below are too many, or of too many kinds, for " + std::to_string(limits::registrations_above) +
+            " registrations: " + std::to_string(more) +
+            " are left out; leave out attributes that only one has, have workers offer the same services, or "
+            "have more brokers");
         left_out_ = more;
       }
     }
@@ -317,7 +317,7 @@ class Uplink {
   bool seen_ = false;     // the broker below has answered
   bool is_lost_ = false;  // and does not any more
   std::string trouble_below_;
-  std::size_t left_out_ = 0;  // classes, as was said
+  std::size_t left_out_ = 0;  // registrations, as was said
   bool ready_ = false;
   bool stopping_ = false;
   bool hurried_ = false;

@@ -1,5 +1,5 @@
 // Registrations: what a broker is to the one above it: a worker for each class of its own workers, with the slots that clients from
-// above may take.
+// above may take. A class of more than limits::slots is several, with an equal share of its slots each.
 //
 // A machine without a clock: it is told what the broker below has and how many passes each registration holds, and says what to change.
 // A class that is gone takes no more clients and, when its passes are over, leaves: not before the next look, for clients may be on
@@ -13,6 +13,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -20,8 +21,7 @@
 
 namespace pointsman::limits {
 
-inline constexpr std::size_t classes_above =
-    64;  // of one broker's workers, that it registers with another one
+inline constexpr std::size_t registrations_above = 64;  // of one broker with another one
 
 }  // namespace pointsman::limits
 
@@ -56,7 +56,8 @@ class Registrations {
   // The first class of workers without attributes has this name, others one that begins with it.
   explicit Registrations(std::string name) : name_(std::move(name)) {}
 
-  // What the broker below has now; nothing while it is not there. `passes` says how many a registration holds.
+  // What the broker below has now; nothing while it is not there. `passes` says how many a registration holds. Where there is not room
+  // for all, each class comes before second shares of any.
   std::vector<Step> look(const Census& census, const Passes& passes);
 
   // It has left as it was said to, and may join again.
@@ -65,7 +66,7 @@ class Registrations {
   // The broker above told it to leave: it does not join again while there is such a class.
   void sent_away(std::string_view name);
 
-  // How many classes the last look had no place for.
+  // How many registrations the last look had no place for.
   std::size_t left_out() const { return left_out_; }
 
   // How much longer a name can be than the one given.
@@ -79,17 +80,23 @@ class Registrations {
     Stage stage = Stage::joined;
   };
 
-  std::string name_for(const std::string& key, const WorkerClass& one) const;
+  using Key = std::pair<std::string, std::uint64_t>;  // of a class, and which of its shares
+
+  void look_at(const Key& key, const WorkerClass& of, std::uint64_t passes, std::vector<Step>& steps);
+  std::string name_for(const Key& key, const WorkerClass& one) const;
   bool taken(std::string_view name) const;
   void look_at_gone(const Census& census, const Passes& passes, std::vector<Step>& steps);
 
   const std::string name_;
-  std::map<std::string, Registration, std::less<>> by_class_;  // at most limits::classes_above
+  std::map<Key, Registration> shares_;  // at most limits::registrations_above
   std::size_t left_out_ = 0;
 };
 
-// How many of the slots of a class clients from above may have, of whom `passes` are there already. At least 1, so that they may wait
-// below; at most limits::slots.
-std::uint64_t slots_above(const WorkerClass& one, std::uint64_t passes);
+// How many registrations a class is.
+std::uint64_t shares_of(const WorkerClass& one);
+
+// How many of the slots of a class clients from above may have by this share of it. `passes` are there already by all its shares. At
+// least 1, so that they may wait below; at most limits::slots.
+std::uint64_t slots_above(const WorkerClass& one, std::uint64_t passes, std::uint64_t share = 0);
 
 }  // namespace pointsman::uplink

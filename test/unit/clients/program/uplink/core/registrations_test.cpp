@@ -106,11 +106,39 @@ TEST_CASE("uplink: slots that others use are not offered above and those of pass
   CHECK(slots_above({.slots = 8, .used = 3}, 5) == 8);
   CHECK(slots_above({.slots = 8, .used = 8}, 0) == 1);
   CHECK(slots_above({.slots = 8, .used = 9}, 0) == 1);
-  CHECK(slots_above({.slots = 5000, .used = 10}, 0) == limits::slots);
 
   Site site;
   CHECK(site.look({worker("zip", 40, 4)}) == Lines{"join down zip slots=36 weight=40"});
   CHECK(site.look({worker("zip", 400, 0)}) == Lines{"change down slots=400 weight=100"});
+}
+
+TEST_CASE("uplink: a class of more slots than a worker may have is several, with an equal share each") {
+  CHECK(shares_of({}) == 1);
+  CHECK(shares_of({.slots = 1024}) == 1);
+  CHECK(shares_of({.slots = 1025}) == 2);
+  CHECK(slots_above({.slots = 1025}, 0, 0) == 513);
+  CHECK(slots_above({.slots = 1025}, 0, 1) == 512);
+  // What others use is taken from all shares, what passes use from none, whichever they came by.
+  CHECK(slots_above({.slots = 1025, .used = 8}, 3, 0) == 510);
+  CHECK(slots_above({.slots = 1025, .used = 8}, 3, 1) == 510);
+  CHECK(slots_above({.slots = 1025, .used = 1025}, 0, 0) == 1);
+
+  Site site;
+  const auto sums = [](const std::vector<Step>& steps) {
+    std::uint64_t slots = 0;
+    for (const Step& step : steps) slots += std::get<Join>(step).slots;
+    return std::pair{steps.size(), slots};
+  };
+  std::vector<WorkerRow> all{worker("zip", 1000, 100), worker("zip", 1000), worker("zip", 1000)};
+  CHECK(sums(site.steps(all)) == std::pair{std::size_t{3}, std::uint64_t{2900}});
+  CHECK(site.look(all).empty());
+  // Of two thirds two registrations are left; the third is drained, and leaves when its passes are over.
+  site.passes["down"] = 7;
+  all.pop_back();
+  const auto fewer = site.look(all);
+  REQUIRE(fewer.size() == 1);
+  CHECK(fewer.front().ends_with("slots=0 weight=1"));
+  CHECK(site.look(all).front().starts_with("leave down/"));
 }
 
 TEST_CASE("uplink: slots are said anew when more than an eighth has changed or all are free again") {
@@ -158,9 +186,9 @@ TEST_CASE("uplink: what was told to leave by the broker above stays away while i
 TEST_CASE("uplink: more classes than may be are left out and get their turn when others leave") {
   Site site;
   std::vector<WorkerRow> all;
-  for (std::size_t i = 0; i < limits::classes_above + 2; ++i)
+  for (std::size_t i = 0; i < limits::registrations_above + 2; ++i)
     all.push_back(worker("s" + std::to_string(100 + i), 1));
-  CHECK(site.look(all).size() == limits::classes_above);
+  CHECK(site.look(all).size() == limits::registrations_above);
   CHECK(site.registrations.left_out() == 2);
   const std::vector<WorkerRow> rest(all.begin() + 2, all.end());
   CHECK(site.look(rest).size() == 2);
@@ -169,4 +197,10 @@ TEST_CASE("uplink: more classes than may be are left out and get their turn when
   for (const Step& step : leave) site.registrations.left(std::get<Leave>(step).name);
   CHECK(site.look(rest).size() == 2);
   CHECK(site.registrations.left_out() == 0);
+
+  // A class that would fill them all leaves room for the others.
+  Site large;
+  CHECK(large.look({worker("a", 1024 * (limits::registrations_above + 6)), worker("z", 1)}).size() == limits::registrations_above);
+  CHECK(large.registrations.left_out() == 7);
+  CHECK(large.look({worker("a", 1024), worker("z", 1)}).size() == limits::registrations_above - 2);
 }
