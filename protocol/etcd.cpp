@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -10,7 +13,10 @@
 #include "protocol/bodies.hpp"
 #include "protocol/finding.hpp"
 #include "protocol/http.hpp"
+#include "protocol/json_text.hpp"
+#include "protocol/names.hpp"
 #include "protocol/reading.hpp"
+#include "protocol/system.hpp"
 
 namespace pointsman::etcd {
 
@@ -97,17 +103,82 @@ Duration seconds(std::uint64_t count) {
   return std::chrono::seconds(std::min<std::uint64_t>(count, limits::day_ms / 1000));
 }
 
-}  // namespace
-
-Or<std::string> ask(const std::string& url, const Question& question, Duration patience) {
-  HttpAnswer answer = post(url + question.path, question.body, patience, limits::etcd_answer);
+// The body of an answer, if it is one.
+Or<std::string> body_of(HttpAnswer&& answer) {
   if (!answer.problem.empty()) return Trouble{std::move(answer.problem)};
   if (answer.status == 200) return std::move(answer.body);
   Tree tree;
   const bool told = parse_json(answer.body, tree).empty();
   const std::string why = told ? Value(tree, 0)["error"].text() : std::string();
+  const bool nobody = why.find("user name is empty") != std::string::npos;
   return Trouble{"it answers with status " + std::to_string(answer.status) +
-                 (why.empty() ? "" : ": " + why.substr(0, limits::text))};
+                 (why.empty() ? "" : ": " + why.substr(0, limits::text)) +
+                 (nobody ? "; set POINTSMAN_ETCD_USER=NAME:PASSWORD" : "")};
+}
+
+// What each etcd gave for the user of this process.
+class Tokens {
+ public:
+  // Empty if there is no user, or this etcd lets in anybody. `refused`: the one that did not do any more.
+  Or<std::string> token(const std::string& url, const std::string& refused, Instant until) {
+    const char* set = std::getenv((std::string(environment_prefix) + "ETCD_USER").c_str());
+    if (set == nullptr || *set == '\0') return std::string();
+    const std::lock_guard lock(mutex_);
+    const auto known = by_url_.find(url);
+    if (known != by_url_.end() && known->second != refused) return known->second;
+    const auto user = read_user(set);
+    if (const auto* trouble = std::get_if<Trouble>(&user)) return *trouble;
+    const Question question = authenticate(std::get<User>(user));
+    HttpAnswer answer = post(url + question.path, question.body, until - now(), limits::etcd_answer);
+    const bool anybody = answer.body.find("authentication is not enabled") != std::string::npos;
+    if (anybody) return std::string();
+    const auto body = body_of(std::move(answer));
+    if (const auto* trouble = std::get_if<Trouble>(&body)) return *trouble;
+    auto token = read_token(std::get<std::string>(body));
+    if (by_url_.size() >= limits::etcd_members) by_url_.clear();
+    if (const auto* text = std::get_if<std::string>(&token)) by_url_[url] = *text;
+    return token;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::string> by_url_;  // at most limits::etcd_members
+};
+
+}  // namespace
+
+Or<std::string> ask(const std::string& url, const Question& question, Duration patience) {
+  static Tokens tokens;
+  const Instant until = now() + patience;
+  std::string refused;
+  for (;;) {
+    auto given = tokens.token(url, refused, until);
+    if (std::holds_alternative<Trouble>(given)) return given;
+    const std::string& token = std::get<std::string>(given);
+    HttpAnswer answer = post(url + question.path, question.body, until - now(), limits::etcd_answer, token);
+    // Of a token that it has forgotten, or that is older than a change of what users may do, it says so with any of several codes.
+    const bool again = answer.status >= 400 && !token.empty() && refused.empty();
+    if (!again) return body_of(std::move(answer));
+    refused = token;
+  }
+}
+
+Or<User> read_user(std::string_view text) {
+  const auto colon = text.find(':');
+  if (colon == 0 || colon == std::string_view::npos) return Trouble{"POINTSMAN_ETCD_USER is not of the form NAME:PASSWORD"};
+  return User{.name = std::string(text.substr(0, colon)), .password = std::string(text.substr(colon + 1))};
+}
+
+Question authenticate(const User& user) {
+  return {"/v3/auth/authenticate", R"({"name":)" + json_quote(user.name) + R"(,"password":)" + json_quote(user.password) + "}"};
+}
+
+Or<std::string> read_token(std::string_view answer) {
+  Tree tree;
+  if (!parse_json(answer, tree).empty()) return senseless();
+  std::string token = Value(tree, 0)["token"].text();
+  if (token.empty()) return senseless();
+  return token;
 }
 
 Question grant_lease(Duration term) {

@@ -2,6 +2,9 @@
 //
 // Brokers that share a list are keys PREFIX/brokers/NAME, each under a lease of its broker's. Keys and values are base64
 // there, numbers are texts, and what is zero is left out. Pure functions, thread safe; only ask() talks.
+//
+// Where etcd lets in none but its users, $POINTSMAN_ETCD_USER says NAME:PASSWORD. For these it gives a token, which is kept until it
+// does not do any more (etcd forgets it after five minutes without a question).
 
 #pragma once
 
@@ -30,8 +33,17 @@ template <class Answer>
 using Or = std::variant<Answer, Trouble>;
 
 // Puts a question to the etcd at http://HOST:PORT: the body of its answer, of limits::etcd_answer bytes at most. Blocks for
-// no longer than `patience`.
+// no longer than `patience`, the question for a token included.
 Or<std::string> ask(const std::string& url, const Question& question, Duration patience);
+
+// A token for a user.
+struct User {
+  std::string name;
+  std::string password;
+};
+Or<User> read_user(std::string_view text);
+Question authenticate(const User& user);
+Or<std::string> read_token(std::string_view answer);
 
 // A lease that ends by itself. Etcd may give a longer term than was asked for.
 struct Lease {

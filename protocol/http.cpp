@@ -61,12 +61,17 @@ std::size_t take(const char* bytes, std::size_t size, std::size_t count, void* t
 
 }  // namespace
 
-HttpAnswer post(const std::string& url, const std::string& body, Duration patience, std::size_t most) {
+HttpAnswer post(const std::string& url, const std::string& body, Duration patience, std::size_t most,
+                const std::string& token) {
   static const Curl curl;  // never unloaded: a thread may still be in it when the process ends
   if (!curl.there()) return {.problem = "libcurl is not there; on Debian: apt-get install libcurl4"};
   const std::unique_ptr<CURL, decltype(curl.free)> request(curl.make(), curl.free);
-  const std::unique_ptr<curl_slist, decltype(curl.free_list)> headers(
+  std::unique_ptr<curl_slist, decltype(curl.free_list)> headers(
       curl.append(nullptr, "Content-Type: application/json"), curl.free_list);
+  if (headers && !token.empty()) {
+    curl_slist* longer = curl.append(headers.get(), ("Authorization: " + token).c_str());
+    if (longer == nullptr) headers.reset();
+  }
   if (!request || !headers) return {.problem = "no memory is left"};
   Body answer{{}, most};
   const auto ms = std::max<long>(1, std::chrono::duration_cast<std::chrono::milliseconds>(patience).count());

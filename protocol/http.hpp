@@ -19,7 +19,8 @@ struct HttpAnswer {
 };
 
 // Posts a JSON body to http://… or https://…, whose certificate is checked against those that the machine trusts. Goes to no
-// proxy and follows no redirection.
-HttpAnswer post(const std::string& url, const std::string& body, Duration patience, std::size_t most);
+// proxy and follows no redirection. `token`, if there is one, says who asks (the header Authorization).
+HttpAnswer post(const std::string& url, const std::string& body, Duration patience, std::size_t most,
+                const std::string& token = {});
 
 }  // namespace pointsman

@@ -6,7 +6,7 @@
 #include <array>
 #include <cstdio>
 
-#include "clients/program/json_text.hpp"
+#include "protocol/json_text.hpp"
 #include "clients/program/output.hpp"
 #include "protocol/base64.hpp"
 #include "protocol/utf8.hpp"

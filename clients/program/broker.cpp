@@ -9,7 +9,7 @@
 #include "broker/database/store.hpp"
 #include "broker/shell.hpp"
 #include "clients/program/commands.hpp"
-#include "clients/program/json_text.hpp"
+#include "protocol/json_text.hpp"
 #include "clients/program/table.hpp"
 #include "protocol/endpoint.hpp"
 #include "protocol/finder/core/sources.hpp"

@@ -16,7 +16,7 @@
 
 #include "broker/database/store.hpp"
 #include "clients/program/commands.hpp"
-#include "clients/program/json_text.hpp"
+#include "protocol/json_text.hpp"
 #include "clients/program/output.hpp"
 #include "clients/program/table.hpp"
 #include "protocol/allowed.hpp"

@@ -6,7 +6,7 @@
 #include <tuple>
 
 #include "clients/program/commands.hpp"
-#include "clients/program/json_text.hpp"
+#include "protocol/json_text.hpp"
 #include "clients/program/table.hpp"
 #include "protocol/finder/inquiry.hpp"
 #include "protocol/handshake.hpp"

@@ -47,6 +47,7 @@ constexpr std::string_view environment = R"(Environment of pointsman
   POINTSMAN_KEY       file of one's own key pair, for client commands and `pointsman worker`; not for `pointsman broker`
   POINTSMAN_BROKER_KEY  the broker's public key, or a file that has it; goes with POINTSMAN_KEY
   POINTSMAN_REALM     file of a realm's key, by which brokers that were looked for are known
+  POINTSMAN_ETCD_USER  NAME:PASSWORD, for an etcd that lets in its users only; also for brokers with --membership
   POINTSMAN_CORE_DUMPS  1: core dumps are made although there are secrets in them
   POINTSMAN_CONFIG    the configuration file; without it ~/.config/pointsman.toml, else /etc/pointsman.toml, if there
   NOTIFY_SOCKET, WATCHDOG_USEC   where broker and worker say how they are (sd_notify), and how often; systemd sets them
@@ -154,6 +155,7 @@ Whom `lookup` finds: pointsman ls brokers --broker tcp://10.0.0.1:5570. The endp
 Workers go where uplinks say with --workers-endpoint. With keys, a worker's key needs the role client, too, to ask.
 
 Whom `etcd` finds: etcdctl get --prefix /fleet/brokers/. With keys, whoever may write there says whose public keys are believed.
+Where etcd lets in its users only, POINTSMAN_ETCD_USER says NAME:PASSWORD: a user who may read there, of brokers one who may write too.
 
 Whom `auto` finds: pointsman discover --group GROUP --trace. It asks by IPv4 and IPv6 on each interface, also the loopback one, and
 says what left, who answered and who is not believed; if nobody did, which groups there are. Client commands and workers say with

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "clients/program/duration.hpp"
-#include "clients/program/json_text.hpp"
+#include "protocol/json_text.hpp"
 #include "clients/program/output.hpp"
 #include "protocol/names.hpp"
 

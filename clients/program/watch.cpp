@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "clients/program/commands.hpp"
-#include "clients/program/json_text.hpp"
+#include "protocol/json_text.hpp"
 #include "clients/program/listing.hpp"
 #include "clients/program/nearest.hpp"
 #include "clients/program/output.hpp"

@@ -3,7 +3,7 @@
 // SOURCES are endpoints, file:PATH, dns:NAME[:PORT], lookup:ENDPOINT, etcd://HOST:PORT/PREFIX, auto[:GROUP], env:VARIABLE and home, with commas
 // between them, as `pointsman help brokers` has it; with home brokers are in the order of the service. With POINTSMAN_REALM (a file that `pointsman
 // keys make --realm` wrote) strangers' answers to `auto` do not count. With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and
-// POINTSMAN_BROKER_KEY questions to brokers are encrypted.
+// POINTSMAN_BROKER_KEY questions to brokers are encrypted. POINTSMAN_ETCD_USER is NAME:PASSWORD, for an etcd that lets in its users only.
 // Nothing but PROTOCOL.md, "Several brokers", "Finding brokers", "Lists in etcd" and "Tiers".
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { createSocket } from 'node:dgram'
@@ -166,11 +166,15 @@ const below = async ({ endpoint, key }, door) => {
 const listed = async (kind, what, door) => {
   const [, hosts, prefix] = what.match(/^\/\/([^/]*)\/?(.*?)\/*$/)
   const [key, end] = ['/', '0'].map(last => Buffer.from(`/${prefix}/brokers${last}`).toString('base64'))
-  const body = JSON.stringify({ key, range_end: end, limit: '64' })
+  const [, name, password] = (process.env.POINTSMAN_ETCD_USER ?? '').match(/^([^:]*):?(.*)$/)
   for (const host of hosts.split(',')) {
+    const ask = async (path, question, headers) => {
+      const url = `${kind.replace('etcd', 'http')}://${host}/v3/${path}`
+      return (await fetch(url, { method: 'POST', body: JSON.stringify(question), headers, signal: AbortSignal.timeout(2000) })).json()
+    }
     try {
-      const said = await fetch(`${kind.replace('etcd', 'http')}://${host}/v3/kv/range`, { method: 'POST', body, signal: AbortSignal.timeout(2000) })
-      const { kvs = [] } = await said.json()
+      const user = name ? { authorization: (await ask('auth/authenticate', { name, password })).token } : {}
+      const { kvs = [] } = await ask('kv/range', { key, range_end: end, limit: '64' }, user)
       const rows = kvs.map(({ value }) => JSON.parse(Buffer.from(value, 'base64')).brokers[0])
       return rows.filter(row => row[door] && !row.key === !own).map(row => ({ endpoint: row[door], key: row.key ?? '' }))
     } catch {

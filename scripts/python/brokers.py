@@ -4,7 +4,8 @@
 SOURCES are endpoints, file:PATH, dns:NAME[:PORT], lookup:ENDPOINT, etcd://HOST:PORT/PREFIX, auto[:GROUP], env:VARIABLE and home, with commas
 between them, as `pointsman help brokers` has it; with home brokers are in the order of the service. With POINTSMAN_REALM (a file that `pointsman keys
 make --realm` wrote) strangers' answers to `auto` do not count.
-With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY questions to brokers are encrypted.
+With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY questions to brokers are encrypted. POINTSMAN_ETCD_USER
+is NAME:PASSWORD, for an etcd that lets in its users only.
 Nothing but PROTOCOL.md, "Several brokers", "Finding brokers", "Lists in etcd" and "Tiers".
 """
 import base64, hashlib, hmac, json, os, random, re, select, socket, struct, sys, time
@@ -167,12 +168,16 @@ def listed(kind, what, door):
     import urllib.request  # here, since that takes its time
     hosts, _, prefix = what.removeprefix("//").partition("/")
     key = [base64.b64encode(f"/{prefix.rstrip('/')}/brokers{end}".encode()).decode() for end in "/0"]
-    question = json.dumps({"key": key[0], "range_end": key[1], "limit": "64"}).encode()
+    name, _, password = os.environ.get("POINTSMAN_ETCD_USER", "").partition(":")
     for host in hosts.split(","):
-        url = f"{kind.replace('etcd', 'http')}://{host}/v3/kv/range"
+        def ask(path, question, **headers):
+            url = f"{kind.replace('etcd', 'http')}://{host}/v3/{path}"
+            asked = urllib.request.Request(url, json.dumps(question).encode(), headers)
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=2) as said:
+                return json.load(said)
         try:
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, question, 2) as said:
-                pairs = json.load(said).get("kvs", [])
+            token = name and {"Authorization": ask("auth/authenticate", {"name": name, "password": password})["token"]}
+            pairs = ask("kv/range", {"key": key[0], "range_end": key[1], "limit": "64"}, **(token or {})).get("kvs", [])
             rows = [json.loads(base64.b64decode(pair["value"]))["brokers"][0] for pair in pairs]
         except (OSError, ValueError, LookupError, TypeError):  # the next one, then
             continue

@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "clients/client.hpp"
+#include "protocol/base64.hpp"
+#include "protocol/etcd.hpp"
 #include "test/e2e/arguments.hpp"
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
@@ -61,6 +63,15 @@ class Etcd {
 
   std::string list() const { return "etcd://127.0.0.1:1,127.0.0.1:" + std::to_string(port_) + "/fleet"; }
 
+  etcd::Or<std::string> asked(const std::string& path, const std::string& body) const {
+    return etcd::ask("http://127.0.0.1:" + std::to_string(port_), {"/v3/" + path, body}, 5s);
+  }
+  void ask(const std::string& path, const std::string& body) const {
+    const auto answer = asked("auth/" + path, body);
+    const auto* trouble = std::get_if<etcd::Trouble>(&answer);
+    REQUIRE_MESSAGE(trouble == nullptr, path << ": " << trouble->text);
+  }
+
   std::unique_ptr<Process> process;
 
  private:
@@ -71,17 +82,20 @@ class Etcd {
 // A broker at two sockets, in a list or not.
 class Broker {
  public:
-  Broker(const std::string& folder, const std::string& name, const Arguments& more)
+  Broker(const std::string& folder, const std::string& name, const Arguments& more,
+         const Arguments& environment = {})
       : clients("ipc://" + folder + "/" + name + ".c"),
         workers("ipc://" + folder + "/" + name + ".w"),
-        more_(more) {
+        more_(more),
+        environment_(environment) {
     start();
   }
 
   void start() {
     broker = std::make_unique<Process>(Arguments{pointsman_program(), "broker", "--clients", clients,
                                                  "--workers", workers, "--drain", "10s"} +
-                                       more_);
+                                           more_,
+                                       Surroundings{.input = {}, .environment = environment_});
     REQUIRE_MESSAGE(broker->wait_for_line("ready clients=", 20s), broker->err());
   }
 
@@ -116,6 +130,7 @@ class Broker {
 
  private:
   const Arguments more_;
+  const Arguments environment_;
 };
 
 bool has_etcd() {
@@ -212,6 +227,73 @@ TEST_CASE(
   CHECK_MESSAGE(has(two.call({"--wait", "0s"}).err, "may grant nothing"), two.broker->err());
   CHECK(next.call().out == "w4");
   CHECK(answers());
+}
+
+TEST_CASE("e2e membership: an etcd that knows its users is told who asks, and again when it has forgotten") {
+  if (!has_etcd()) return;
+  Etcd etcd;
+  REQUIRE(eventually([&] { return std::holds_alternative<std::string>(etcd.asked("maintenance/status", "{}")); }));
+  etcd.ask("user/add", R"({"name":"root","password":"r"})");
+  etcd.ask("role/add", R"({"name":"root"})");
+  etcd.ask("user/grant", R"({"user":"root","role":"root"})");
+  etcd.ask("user/add", R"({"name":"fleet","password":"a:\"b"})");
+  etcd.ask("role/add", R"({"name":"fleet"})");
+  etcd.ask("role/grant", R"({"name":"fleet","perm":{"permType":"READWRITE","key":")" + to_base64("/fleet/") +
+                             R"(","range_end":")" + to_base64("/fleet0") + "\"}}");
+  etcd.ask("user/grant", R"({"user":"fleet","role":"fleet"})");
+  etcd.ask("enable", "{}");
+
+  TemporaryFolder folder;
+  const auto member = [&](const std::string& name) {
+    return Arguments{"--membership", etcd.list(), "--membership-ttl", "2s", "--name", name};
+  };
+  const Arguments user{"POINTSMAN_ETCD_USER=fleet:a:\"b"};
+  Broker one(folder.path(), "one", member("one"), user);
+  one.worker("w1");
+  REQUIRE_MESSAGE(one.enters(), one.broker->err());
+  const auto call = [&](const Arguments& environment) {
+    return run({pointsman_program(), "call", "who", "x", "--broker", etcd.list(), "--wait", "2s"},
+               {.input = {}, .environment = environment});
+  };
+  CHECK(call(user).out == "w1");
+  const std::string scripts = POINTSMAN_SCRIPTS;
+  const auto found = [&](const Arguments& words) {
+    return run(words + Arguments{etcd.list()}, {.input = {}, .environment = user}).out;
+  };
+  CHECK(found({"/usr/bin/python3", scripts + "/python/brokers.py"}) == one.clients + "\n");
+  if (std::filesystem::exists(scripts + "/node/node_modules"))
+    CHECK(found({"node", scripts + "/node/brokers.mjs"}) == one.clients + "\n");
+
+  // Nobody, and somebody else.
+  CHECK(call({}).code == 3);
+  Broker nobody(folder.path(), "nobody", member("nobody"));
+  CHECK(eventually([&] { return has(nobody.broker->err(), "set POINTSMAN_ETCD_USER=NAME:PASSWORD"); }));
+  Broker wrong(folder.path(), "wrong", member("wrong"), {"POINTSMAN_ETCD_USER=fleet:b"});
+  CHECK_MESSAGE(eventually([&] { return has(wrong.broker->err(), "invalid user ID or password"); }), wrong.broker->err());
+  Broker unformed(folder.path(), "unformed", member("unformed"), {"POINTSMAN_ETCD_USER=fleet"});
+  CHECK(eventually([&] { return has(unformed.broker->err(), "not of the form NAME:PASSWORD"); }));
+  CHECK(nobody.revision() + wrong.revision() + unformed.revision() == 0);
+
+  // When users change the tokens of before are worth nothing, and so they are when it is started anew.
+  const std::uint64_t entered = one.revision();
+  const auto stays = [&] {
+    const auto since = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - since < 3s) REQUIRE(one.counter("suspended") == 0);
+  };
+  ::setenv("POINTSMAN_ETCD_USER", "root:r", 1);
+  etcd.ask("user/add", R"({"name":"other","password":"o"})");
+  ::unsetenv("POINTSMAN_ETCD_USER");
+  stays();
+  CHECK(one.revision() == entered);
+  CHECK(call(user).out == "w1");
+  etcd.process->signal(SIGKILL);
+  CHECK(etcd.process->wait(20s) == 128 + SIGKILL);
+  CHECK(eventually([&] { return one.counter("suspended") == 1; }));
+  etcd.start();
+  CHECK(eventually([&] { return one.counter("suspended") == 0; }));
+  stays();
+  CHECK(one.revision() > entered);
+  CHECK(call(user).out == "w1");
 }
 
 TEST_CASE("e2e membership: without any etcd a broker grants nothing, unless it may do so alone") {

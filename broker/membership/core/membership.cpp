@@ -28,11 +28,7 @@ void Membership::step(Instant now, const MemberEvent& event, MemberActions& out)
   } else if (!std::holds_alternative<Elapsed>(event)) {
     MUST(asking_);
     asking_ = false;
-    const auto* unanswered = std::get_if<Unanswered>(&event);
-    if (unanswered != nullptr && !in_vain_)
-      out.emplace_back(Tell{"the list of brokers cannot be had: " + unanswered->why});
-    if (unanswered == nullptr && in_vain_) out.emplace_back(Tell{"the list of brokers can be had again"});
-    in_vain_ = unanswered != nullptr;
+    told(std::get_if<Unanswered>(&event), out);
   }
   std::visit(
       [&](const auto& e) {
@@ -41,6 +37,18 @@ void Membership::step(Instant now, const MemberEvent& event, MemberActions& out)
       event);
   if (departs_) due_ = now_;
   if (!asking_ && due_ <= now_) ask(out);
+}
+
+// Each member of a cluster may have a trouble of its own: none is told twice until there is an answer.
+void Membership::told(const Unanswered* trouble, MemberActions& out) {
+  if (trouble == nullptr) {
+    if (!troubles_.empty()) out.emplace_back(Tell{"the list of brokers can be had again"});
+    return troubles_.clear();
+  }
+  const bool known = std::find(troubles_.begin(), troubles_.end(), trouble->why) != troubles_.end();
+  if (known || troubles_.size() == troubles_max) return;
+  troubles_.push_back(trouble->why);
+  out.emplace_back(Tell{"the list of brokers cannot be had: " + trouble->why});
 }
 
 void Membership::take(const Leased& answer, MemberActions&) {
@@ -141,6 +149,7 @@ Instant Membership::deadline() const {
 void Membership::check() const {
   MUST(departs_ || lease_.empty() == (stage_ == Stage::leasing));
   MUST(former_.size() <= former_max);
+  MUST(troubles_.size() <= troubles_max);
   MUST(asking_ || due_ != never || departs_);
 }
 

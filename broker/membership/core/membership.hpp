@@ -99,6 +99,9 @@ class Membership {
 
   static constexpr std::size_t former_max = 8;
 
+  // Troubles that are told between two answers.
+  static constexpr std::size_t troubles_max = 8;
+
   // After Departs: there is nothing left to wait for.
   bool departed() const { return departs_ && !asking_ && lease_.empty(); }
 
@@ -110,6 +113,7 @@ class Membership {
     member,
   };
 
+  void told(const Unanswered* trouble, MemberActions& out);
   void take(const Leased& answer, MemberActions& out);
   void take(const Entered& answer, MemberActions& out);
   void take(const Kept& answer, MemberActions& out);
@@ -134,7 +138,7 @@ class Membership {
   Instant renewed_{};               // the sending of the question by which the lease lives
   std::uint64_t revision_ = 0;
   Instant taken_ = never;  // since when somebody else is seen by our name
-  bool in_vain_ = false;   // the last question, as was told
+  std::vector<std::string> troubles_;  // told since the last answer; at most troubles_max
   bool asking_ = false;
   Instant asked_{};
   Instant due_{};  // the next question

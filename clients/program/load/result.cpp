@@ -7,12 +7,10 @@
 #include <cinttypes>
 #include <cstdio>
 
-#include "clients/program/json_text.hpp"
+#include "protocol/json_text.hpp"
 
 namespace pointsman::load {
 namespace {
-
-using program::json_quote;
 
 template <class... Values>
 std::string format(const char* how, Values... values) {

@@ -31,6 +31,20 @@ std::string pair_of(const std::string& value) {
 
 }  // namespace
 
+TEST_CASE("etcd: users") {
+  const auto user = std::get<etcd::User>(etcd::read_user("fleet:a:\"b"));
+  CHECK(user.name == "fleet");
+  CHECK(user.password == "a:\"b");
+  CHECK(etcd::authenticate(user).path == "/v3/auth/authenticate");
+  CHECK(etcd::authenticate(user).body == R"({"name":"fleet","password":"a:\"b"})");
+  CHECK(troubled(etcd::read_user("fleet")));
+  CHECK(troubled(etcd::read_user(":b")));
+  const auto token = etcd::read_token(R"({"header":{"revision":"1"},"token":"fTHZcXOvFkAgGlFD.9"})");
+  CHECK(std::get<std::string>(token) == "fTHZcXOvFkAgGlFD.9");
+  CHECK(troubled(etcd::read_token(R"({"header":{}})")));
+  CHECK(troubled(etcd::read_token("{")));
+}
+
 TEST_CASE("etcd: leases") {
   CHECK(etcd::grant_lease(1500ms).path == "/v3/lease/grant");
   CHECK(etcd::grant_lease(1500ms).body == R"({"TTL":"2"})");

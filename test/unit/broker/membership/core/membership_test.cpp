@@ -73,6 +73,26 @@ TEST_CASE("membership: a renewal counts from the sending of its question, howeve
   CHECK(talk.did<AskKept>());  // the next one is due since 5 s
 }
 
+TEST_CASE("membership: each trouble is told once until there is an answer") {
+  Talk talk;
+  talk.at(0s, Elapsed{});
+  const auto told = [&](Duration at, const MemberEvent& answer) {
+    talk.at(at, answer);
+    const auto tell = talk.did<Tell>();
+    std::string text = tell ? tell->text : "";
+    talk.at(std::max(at, talk.deadline()), Elapsed{});  // asks again
+    return text;
+  };
+  CHECK(told(1s, Unanswered{"one is silent"}).ends_with("one is silent"));
+  CHECK(told(2s, Unanswered{"two lets in nobody"}).ends_with("two lets in nobody"));
+  CHECK(told(3s, Unanswered{"one is silent"}).empty());
+  CHECK(told(4s, Leased{"L1", 10s}).ends_with("can be had again"));
+  CHECK(told(5s, Unanswered{"one is silent"}).ends_with("one is silent"));
+  for (std::size_t i = 1; i < Membership::troubles_max; ++i)
+    CHECK_FALSE(told(6s, Unanswered{std::to_string(i)}).empty());
+  CHECK(told(7s, Unanswered{"one more"}).empty());
+}
+
 TEST_CASE("membership: without an answer it grants nothing, and is entered anew when there is one") {
   Talk talk;
   talk.enter();

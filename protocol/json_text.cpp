@@ -1,13 +1,13 @@
 // The little JSON that is no message: quoting.
 
-#include "clients/program/json_text.hpp"
+#include "protocol/json_text.hpp"
 
 #include <array>
 #include <cstdio>
 
 #include "protocol/utf8.hpp"
 
-namespace pointsman::program {
+namespace pointsman {
 
 std::string json_quote(std::string_view text) {
   std::string out = "\"";
@@ -31,4 +31,4 @@ std::string json_quote(std::string_view text) {
   return out + '"';
 }
 
-}  // namespace pointsman::program
+}  // namespace pointsman
