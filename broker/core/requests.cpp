@@ -263,9 +263,12 @@ void Broker::repeat(const Address& from, Asked& asked, const Request& message) {
       stop_telling(asked);
       return tell(asked, true);
     case Asked::Stage::granted:
-      asked.from = Origin(from);
-      asked.updates = message.updates;
-      return send_grant(asked);
+      if (!asked.released) {
+        asked.from = Origin(from);
+        asked.updates = message.updates;
+        return send_grant(asked);
+      }
+      [[fallthrough]];  // its client let it go, and has only to be told
     case Asked::Stage::ended:
       return refuse(from, Request::op, asked.ending, "this request is over", "ask with a new id",
                     {.id = asked.id, .session = asked.session_id});

@@ -233,7 +233,8 @@ void Reference::take(const Address& from, const Request& m) {
     asked.peer = from.peer;
     asked.known_peer = true;
     if (asked.stage == Asked::Stage::granted) {
-      answer_.insert(name);
+      if (asked.released) refuse_ = Code::ended;
+      else answer_.insert(name);
       return;
     }
     asked.deadline = now_ + std::max<Duration>(m.wait_ms, Duration(1));
