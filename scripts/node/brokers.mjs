@@ -220,6 +220,30 @@ export const find = async (sources, door = 'clients', service = '', turn = 0) =>
   return [...found.slice(turn % found.length), ...found.slice(0, turn % found.length)]
 }
 
+// Whether a broker answers, within a second.
+const isThere = async ({ endpoint, key }) => {
+  const socket = link(endpoint, own && keyIn(key || brokerKey))
+  socket.receiveTimeout = 1000
+  try {
+    await socket.send(['', encode({ op: 'hello' })])
+    await socket.receive()
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.close()
+  }
+}
+
+// With home, a broker that comes before the current one and is there.
+export const better = async (sources, door, service, current, avoided) => {
+  if (!(await lookAll(sources, door)).includes(null)) return
+  for (const place of await find(sources, door, service)) {
+    if (place.endpoint === current) return
+    if (!avoided.has(place.endpoint) && await isThere(place)) return place
+  }
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [sources, door, service] = process.argv.slice(2)
   const places = await find(sources, door, service)

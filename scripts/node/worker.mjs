@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // worker.mjs SERVICE [SLOTS]: a whole worker, from PROTOCOL.md alone. Answers with its input reversed.
-// POINTSMAN_WORKERS may name several brokers, and places to look for some (brokers.mjs): it goes to the next one when its own is gone.
+// POINTSMAN_WORKERS may name several brokers, and places to look for some (brokers.mjs): it goes to the next one when its own is gone, and with
+// home back to one that comes before, when that is there again and no session is open.
 // It takes msgpack bodies only. Work is asynchronous; what computes for long belongs into a thread of its own.
 // With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts. The module does not
 // show a message's User-Id (zeromq.js 6 hands out frames only), so not which key it came under: a ticket is taken if its
@@ -11,7 +12,7 @@ import { setTimeout as pass } from 'node:timers/promises'
 import { encode, decode } from '@msgpack/msgpack'
 import { blake2b } from '@noble/hashes/blake2b'
 import { Dealer, Router } from 'zeromq'
-import { brokerKey, digest, find, keyIn, own } from './brokers.mjs'
+import { better, brokerKey, digest, find, keyIn, own } from './brokers.mjs'
 
 const work = async frames => frames.map(frame => [...frame.toString()].reverse().join(''))
 
@@ -64,18 +65,23 @@ const tell = (op, fields = {}) => {
 
 // Looks for brokers; those that it knows stay while there are none.
 let brokers = []
+const sources = process.env.POINTSMAN_WORKERS ?? 'tcp://127.0.0.1:5571'
 const first = Math.floor(Math.random() * 2 ** 32)
 const look = async () => {
-  const found = await find(process.env.POINTSMAN_WORKERS ?? 'tcp://127.0.0.1:5571', 'workers', service, first)
+  const found = await find(sources, 'workers', service, first)
   if (found.length) brokers = found
 }
 await look()
 while (!brokers.length) await pass(200), await look()
 let place, turn = 0
-// Registers, on a new connection: with the same broker if there was a lease, else with the next one.
-const begin = () => {
-  broker?.close()
-  if (!lease) place = brokers[turn++ % brokers.length], look()
+let move // where to, until when, after which heartbeat; `left`: it has said that it leaves, and waits for the answer until then
+const avoided = new Map() // endpoints that a move was to go to, and until when
+// Registers, on a new connection: with the same broker if there was a lease, else with the next one, or the one given.
+const begin = given => {
+  if (broker) broker.linger = 0, broker.close() // what it was not told it is not to hear when this worker is elsewhere
+  move = undefined
+  if (given) place = given
+  else if (!lease) place = brokers[turn++ % brokers.length], look()
   const { endpoint, key } = place
   broker = new Dealer({ linger: 500, ipv6: true, sendTimeout: 100, ...own && {
     curveServerKey: keyIn(key || brokerKey), curvePublicKey: keyIn(own), curveSecretKey: keyIn(own, 'secret') } })
@@ -102,7 +108,7 @@ const heartbeat = () => {
   sent.set(++beat, now())
   const together = [...sessions.keys()].reduce((sum, session) => sum ^ digest(session), 0n)
   report()
-  tell('heartbeat', { beat, used: sessions.size, digest: Number(together), reported, progress, draining, ...figures() })
+  tell('heartbeat', { beat, used: sessions.size, digest: Number(together), reported, progress, draining: draining || !!move, ...figures() })
 }
 
 // What happened to sessions and is not applied yet.
@@ -133,6 +139,7 @@ const fromBroker = message => {
     for (const old of [...keys.keys()].slice(0, -1)) keys.delete(old) // keeps the one before
     keys.set(lease, message.key)
     answered(0)
+    avoided.delete(place.endpoint)
     console.log(`ready worker=${name} endpoint=${direct.lastEndpoint} service=${service}`)
   }
   if (['registered', 'heard', 'assign'].includes(op)) {
@@ -157,12 +164,40 @@ const fromBroker = message => {
   if (op === 'sync') tell('holding', { lease, seen, reported, sessions: held() })
   if (op === 'probe') heartbeat()
   if (op === 'drain') drain(message.mode ?? 'drain')
+  if (op === 'left' && move?.left) begin(move.to)
 }
 
 const drain = mode => {
   draining = mode !== 'resume'
   if (mode === 'leave' || mode === 'forget') leaving ??= now()
   heartbeat()
+}
+
+// ---- Home: back to a broker that comes before this one
+
+// Looks every few seconds whether such a broker is there.
+const lookAround = async () => {
+  for (;;) {
+    await pass(3000 + 1500 * Math.random())
+    for (const [endpoint, until] of avoided) if (until < now()) avoided.delete(endpoint)
+    const here = place.endpoint
+    const to = await better(sources, 'workers', service, here, avoided)
+    if (!to || move || draining || !lease || place.endpoint !== here) continue
+    avoided.set(to.endpoint, now() + 300_000)
+    move = { to, until: now() + 10_000 }
+    heartbeat()
+    if (move) move.after = beat
+  }
+}
+
+// Leaves when the broker knows that it is to, and everything is over here.
+const goOn = () => {
+  if (move.left) return now() > move.left && begin(move.to)
+  if (now() > move.until) return move = undefined, heartbeat()
+  if (sessions.size || !move.after || sent.has(move.after)) return
+  move.left = now() + 1000
+  next = move.left + interval
+  tell('leave', { lease, reason: 'moves' })
 }
 
 // ---- Clients, on the direct link
@@ -289,10 +324,12 @@ setInterval(async () => {
     if (now() > until && !calls.length) close(number, peer ? 'expired' : 'unused')
   }
   if (now() > next) heartbeat()
+  if (move) goOn()
   if (leaving !== undefined && (!sessions.size || now() > leaving + 5000)) {
     await tell('leave', { lease, reason: 'stopped' })
     setTimeout(() => process.exit(), 100)
   }
 }, 50)
 begin()
+lookAround()
 for await (const frames of direct) fromClient(frames)

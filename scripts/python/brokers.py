@@ -230,6 +230,27 @@ def find(sources, door="clients", service="", turn=0):
     return [place[:2] for place in found]
 
 
+def is_there(endpoint, key):
+    """Whether a broker answers, within a second."""
+    socket = link(endpoint, key_in(key or BROKER) if OWN else None)
+    socket.send_multipart([b"", msgpack.packb({"op": "hello"})])
+    answers = socket.poll(1000)
+    socket.close()
+    return bool(answers)
+
+
+def better(sources, door, service, current, avoided):
+    """With home, a broker that comes before the current one and is there; None: there is none."""
+    places = look(sources, door)
+    if None in places:
+        for place in find(sources, door, service):
+            if place[0] == current:
+                break
+            if place[0] not in avoided and is_there(*place):
+                return place
+    return None
+
+
 def rotation(sources, door, service):
     """One broker after the other without end, looked for anew each time; the last one again while none is found."""
     first, turn, last = random.randrange(2**32), 0, None

@@ -2,10 +2,11 @@
 """worker.py SERVICE [SLOTS]: a whole worker, from PROTOCOL.md alone. Answers with its input in capitals.
 
 One thread keeps the lease and the sessions; the work runs in threads apart, so that long work costs no heartbeat.
-POINTSMAN_WORKERS may name several brokers, and places to look for some (brokers.py): it goes to the next one when its own is gone.
+POINTSMAN_WORKERS may name several brokers, and places to look for some (brokers.py): it goes to the next one when its own is gone,
+and with home back to one that comes before, when that is there again and no session is open.
 With POINTSMAN_KEY (a file that `pointsman keys make` wrote) and POINTSMAN_BROKER_KEY it encrypts.
 """
-import base64, concurrent.futures, hashlib, hmac, json, os, signal, socket, struct, sys, time, uuid
+import base64, concurrent.futures, hashlib, hmac, json, os, random, signal, socket, struct, sys, time, uuid
 import msgpack, zmq
 import zmq.auth, zmq.auth.thread, zmq.utils.z85
 import brokers as places
@@ -40,10 +41,29 @@ class Session:
         self.term, self.begun, self.calls = 0.0, 0.0, []  # calls: the first runs, the others wait
 
 
+class Scout:
+    """Looks for a better broker in a thread apart, since that takes its time."""
+
+    def __init__(self):
+        self.pool, self.next, self.found = concurrent.futures.ThreadPoolExecutor(1), 0.0, None
+
+    def look(self, now, *question):
+        """What was found since it was asked last; None: nothing, or not yet."""
+        if self.found and self.found.done():
+            found, self.found, self.next = self.found, None, now + random.uniform(3, 4.5)
+            return found.result()
+        if self.found is None and now > self.next:
+            sources, service, current, avoided = question
+            self.found = self.pool.submit(places.better, sources, "workers", service, current, avoided)
+        return None
+
+
 class Worker:
     def __init__(self, service, slots, brokers):
-        self.service, self.slots = service, slots
+        self.service, self.slots, self.sources = service, slots, brokers
         self.brokers, self.lease = places.rotation(brokers, "workers", service), 0
+        self.scout, self.avoided = Scout(), {}  # avoided: endpoints that a move was to go to, until when
+        self.better, self.moves_after, self.moves_by = None, 0, 0.0  # where to, after which heartbeat, until when
         self.context, self.pool = zmq.Context(), concurrent.futures.ThreadPoolExecutor(slots)
         self.direct, self.done = self.context.socket(zmq.ROUTER), self.context.socket(zmq.PULL)
         self.direct.router_mandatory, self.direct.linger = 1, 500
@@ -63,11 +83,12 @@ class Worker:
 
     # ---- The broker: the lease, who comes, what happened
 
-    def begin(self):
-        """Registers, on a new connection: with the same broker if there was a lease, else with the next one."""
+    def begin(self, place=None):
+        """Registers, on a new connection: with the same broker if there was a lease, else with the next one, or the one given."""
         if self.broker:
-            self.broker.close()
-        self.url, self.broker_key = (self.url, self.broker_key) if self.lease else next(self.brokers)
+            self.broker.close(0)  # what it was not told it is not to hear when this worker is elsewhere
+        self.stay()
+        self.url, self.broker_key = place or ((self.url, self.broker_key) if self.lease else next(self.brokers))
         self.broker = self.context.socket(zmq.DEALER)
         self.broker.linger, self.broker.ipv6 = 500, True
         if OWN:
@@ -108,7 +129,7 @@ class Worker:
             together ^= digest(number)
         self.report()
         self.tell("heartbeat", beat=self.beat, used=len(self.sessions), digest=together, reported=self.reported,
-                  progress=self.progress, draining=self.draining, **self.figures())
+                  progress=self.progress, draining=self.draining or self.better is not None, **self.figures())
 
     def report(self):
         """What happened to sessions and is not applied yet."""
@@ -141,6 +162,7 @@ class Worker:
             self.next = time.monotonic() + self.interval
             self.keys = dict([*self.keys.items()][-1:] + [(self.lease, message["key"])])  # and the one before
             self.answered(0)
+            self.avoided.pop(self.url, None)
             print(f"ready worker={self.name} endpoint={self.endpoint} service={self.service}", flush=True)
         if op in ("registered", "heard", "assign"):
             if message["lease"] != self.lease:
@@ -175,6 +197,28 @@ class Worker:
         if mode in ("leave", "forget"):
             self.leaving = self.leaving or time.monotonic()
         self.heartbeat()
+
+    # ---- Home: back to a broker that comes before this one
+
+    def look_around(self, now):
+        """Whether such a broker is there, every few seconds; then whether everything is over here."""
+        if self.better is None:
+            self.avoided = {url: until for url, until in self.avoided.items() if until > now}
+            place = self.scout.look(now, self.sources, self.service, self.url, set(self.avoided))
+            if place and self.lease and not self.draining:
+                self.better, self.moves_by, self.avoided[place[0]] = place, now + 10, now + 300
+                self.heartbeat()
+                self.moves_after = self.beat
+        elif now > self.moves_by:
+            self.stay()
+            self.heartbeat()
+        elif not self.sessions and self.moves_after and self.moves_after not in self.sent and self.lease:
+            place = self.better
+            self.leave()
+            self.begin(place)
+
+    def stay(self):
+        self.better, self.moves_after = None, 0
 
     # ---- Clients, on the direct link
 
@@ -324,6 +368,7 @@ class Worker:
             self.close(number, "expired" if self.sessions[number].peer else "unused")
         if now >= self.next:
             self.heartbeat()
+        self.look_around(now)
         return self.leaving is None or self.sessions and now < self.leaving + 5
 
     def leave(self):

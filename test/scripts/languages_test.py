@@ -168,6 +168,28 @@ class Scripts(unittest.TestCase):
         counts = [len(link.ask({"op": "list", "of": "workers"}).get("workers", [])) for link in links]
         self.assertEqual(sorted(counts), [0, 2], "both are at one broker")
 
+    def test_the_worker_goes_back_to_the_broker_that_its_service_begins_at(self):
+        house = self.house
+        def start(name):
+            at = f"ipc://{house.folder}/{name}"
+            house.start(name, house.program, "broker", "--clients", at, "--workers", at + "-w")
+            return house.link(at)
+        def names(link):
+            return [row["worker"] for row in link.ask({"op": "list", "of": "workers"}).get("workers", [])]
+        links = {name: start(name) for name in ("one", "two")}
+        house.environment["POINTSMAN_WORKERS"] = ",".join(["home"] + [f"{name}=ipc://{house.folder}/{name}-w" for name in links])
+        house.start("worker", *WORKER, "change")
+        first, other = ("one", "two") if names(links["one"]) else ("two", "one")
+        house.running[first].send_signal(signal.SIGKILL)
+        house.stop(first)
+        until(lambda: names(links[other]), 30, "the worker is registered with the other broker")
+        links[first] = start(first)
+        until(lambda: names(links[first]), 30, "the worker is back")
+        self.assertEqual(names(links[other]), [])
+        house.environment["POINTSMAN_BROKER"] = f"ipc://{house.folder}/{first}"
+        result = self.run_(*CLIENT, "change", "abc")
+        self.assertEqual((result.stdout.strip(), result.returncode), (CHANGED("abc"), 0), result.stderr)
+
     def test_client_and_worker_find_a_broker_of_which_they_know_the_group_only(self):
         house, folder = self.house, pathlib.Path(self.house.folder)
         group = f"languages-{os.getpid()}-{language}"
