@@ -15,6 +15,7 @@
 
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/stranger.hpp"
+#include "test/folder.hpp"
 
 namespace pointsman {
 namespace {

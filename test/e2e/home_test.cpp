@@ -13,6 +13,7 @@
 #include "protocol/rendezvous.hpp"
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
+#include "test/folder.hpp"
 
 using namespace pointsman;
 using namespace std::chrono_literals;

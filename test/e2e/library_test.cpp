@@ -17,6 +17,7 @@
 #include "clients/client.hpp"
 #include "protocol/system.hpp"
 #include "test/e2e/eventually.hpp"
+#include "test/folder.hpp"
 
 using namespace pointsman;
 using namespace std::chrono_literals;
@@ -51,9 +52,6 @@ class Party {
 class Yard {
  public:
   Yard() {
-    std::string name = (std::filesystem::temp_directory_path() / "pm-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    folder = name;
     start_broker();
     for (const std::string worker : {"alpha", "beta"}) start_worker(worker);
     Client client(options());
@@ -62,10 +60,6 @@ class Yard {
       REQUIRE(std::chrono::steady_clock::now() < deadline);
       workers = std::get<Listing>(client.ask(List{.of = Subject::workers})).workers.size();
     }
-  }
-  ~Yard() {
-    parties.clear();
-    std::filesystem::remove_all(folder);
   }
   Yard(const Yard&) = delete;
   Yard& operator=(const Yard&) = delete;
@@ -76,11 +70,11 @@ class Yard {
   void start_worker(const std::string& name) {
     parties[name] = std::make_unique<Party>(words({"worker", workers(), name, "2"}));
   }
-  std::string clients() const { return "ipc://" + folder + "/clients"; }
-  std::string workers() const { return "ipc://" + folder + "/workers"; }
+  std::string clients() const { return "ipc://" + folder / "clients"; }
+  std::string workers() const { return "ipc://" + folder / "workers"; }
   ClientOptions options() const { return {.broker = clients(), .patience = 10s, .pulse = 100ms}; }
 
-  std::string folder;
+  const TemporaryFolder folder;
   std::map<std::string, std::unique_ptr<Party>> parties;
 
  private:
@@ -284,7 +278,7 @@ TEST_CASE("library: a worker killed in mid-call is replaced and the call done") 
   Client client(yard.options());
   auto session = client.acquire("echo");
   const auto first = session.grant().worker;
-  const std::string mark = yard.folder + "/mark";
+  const std::string mark = yard.folder / "mark";
   auto answer = std::async(std::launch::async, [&] { return session.call({"once", Frame(mark)}); });
   while (!std::filesystem::exists(mark)) std::this_thread::yield();
   yard.parties.at(first)->kill();

@@ -11,7 +11,6 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <filesystem>
 #include <mutex>
 #include <string_view>
 #include <thread>
@@ -48,13 +47,6 @@ struct Pipe {
 std::string pointsman_program() {
   const char* named = std::getenv("POINTSMAN_PROGRAM");
   return named != nullptr ? named : POINTSMAN_PROGRAM;
-}
-
-TemporaryFolder::TemporaryFolder() : path_("/tmp/pointsman-XXXXXX") { MUST(::mkdtemp(path_.data()) != nullptr); }
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
 }
 
 // Our end of one pipe, and the thread that reads from it or writes to it.

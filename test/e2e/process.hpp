@@ -16,19 +16,6 @@ namespace pointsman {
 // The program under test: $POINTSMAN_PROGRAM, else the one of this build.
 std::string pointsman_program();
 
-// Removed with what is in it. Its path is short, so that a Unix socket's fits.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 // What a process gets beside its command.
 struct Surroundings {
   std::string input;                     // its stdin

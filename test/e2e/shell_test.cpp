@@ -7,6 +7,7 @@
 
 #include "protocol/notation.hpp"
 #include "test/e2e/stranger.hpp"
+#include "test/folder.hpp"
 
 namespace pointsman {
 namespace {

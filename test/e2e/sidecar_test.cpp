@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "test/e2e/house.hpp"
+#include "test/folder.hpp"
 
 using namespace pointsman;
 using namespace pointsman::e2e;
@@ -88,11 +89,11 @@ TEST_CASE("too long and too much are ended with a reason") {
 
 TEST_CASE("work that nobody waits for any more is killed") {
   const House house;
-  const Folder folder;
-  const auto sidecar = house.sidecar("echo $$ > " + (folder.path / "pid").string() + "; exec sleep 600");
+  const TemporaryFolder folder;
+  const auto sidecar = house.sidecar("echo $$ > " + folder / "pid" + "; exec sleep 600");
   Client client(house.client());
   error_of([&] { client.call("work", {"x"}, {}, {.limit = 1000ms}); });
-  CHECK(wait_for([pid = pid_in(folder.path / "pid")] { return gone(pid); }));
+  CHECK(wait_for([pid = pid_in(folder / "pid")] { return gone(pid); }));
 }
 
 TEST_CASE("a call that takes longer than the lease does not cost it") {
@@ -146,8 +147,8 @@ TEST_CASE("a server of its own is granted once it accepts connections and its se
 
 TEST_CASE("a server that dies is not granted until it is back") {
   const House house;
-  const Folder folder;
-  const std::string pid_file = (folder.path / "pid").string();
+  const TemporaryFolder folder;
+  const std::string pid_file = folder / "pid";
   const auto sidecar = house.sidecar(
       "exec python3 -c \"\n"
       "import os, socket\n"
@@ -198,9 +199,9 @@ TEST_CASE("a command that does not exist is told before anything is registered")
 }
 
 TEST_CASE("a stopped side car leaves nothing behind even what has cut its ties") {
-  const Folder folder;
-  const std::string away = (folder.path / "away").string();
-  const std::string near = (folder.path / "near").string();
+  const TemporaryFolder folder;
+  const std::string away = folder / "away";
+  const std::string near = folder / "near";
   const House house;
   // One process stays; the other forks twice into a session of its own and ignores being asked.
   const std::string command = "(setsid sh -c 'trap \"\" TERM; echo $$ > " + away + "; sleep 600' </dev/null >/dev/null 2>&1 &); "

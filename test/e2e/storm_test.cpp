@@ -15,6 +15,7 @@
 #include "clients/client.hpp"
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
+#include "test/folder.hpp"
 
 using namespace pointsman;
 using namespace std::chrono_literals;

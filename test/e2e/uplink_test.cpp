@@ -14,6 +14,7 @@
 #include "test/e2e/eventually.hpp"
 #include "test/e2e/process.hpp"
 #include "test/e2e/text.hpp"
+#include "test/folder.hpp"
 
 using namespace pointsman;
 using namespace std::chrono_literals;

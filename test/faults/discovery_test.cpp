@@ -9,6 +9,7 @@
 #include "test/e2e/process.hpp"
 #include "test/e2e/text.hpp"
 #include "test/faults/nets.hpp"
+#include "test/folder.hpp"
 
 using namespace pointsman;
 using namespace pointsman::faults;

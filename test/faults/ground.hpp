@@ -17,6 +17,7 @@
 #include "test/e2e/process.hpp"
 #include "test/faults/checker.hpp"
 #include "test/faults/history.hpp"
+#include "test/folder.hpp"
 
 namespace pointsman::faults {
 

@@ -1,6 +1,7 @@
 // Hand-offs and jobs: floors against a broker.
 #include "test/peers/contests.hpp"
 
+#include "test/folder.hpp"
 #include "test/peers/direct.hpp"
 #include "test/peers/handoffs.hpp"
 #include "test/peers/jobs.hpp"

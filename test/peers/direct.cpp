@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "clients/client.hpp"
+#include "test/folder.hpp"
 #include "test/peers/samples.hpp"
 #include "test/peers/servers.hpp"
 #include "workers/worker.hpp"

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "test/e2e/process.hpp"
+#include "test/folder.hpp"
 #include "test/peers/zmtp.hpp"
 
 namespace pointsman::peers {

@@ -10,19 +10,15 @@
 #include "broker/selftest.hpp"
 #include "protocol/keyfile.hpp"
 #include "protocol/transport.hpp"
+#include "test/folder.hpp"
 
 using namespace pointsman;
 
 namespace {
 
 struct Place {
-  std::string folder = (std::filesystem::temp_directory_path() / "ring-XXXXXX").string();
-  std::string path;
-  Place() {
-    REQUIRE(::mkdtemp(folder.data()) != nullptr);
-    path = folder + "/allowed";
-  }
-  ~Place() { std::filesystem::remove_all(folder); }
+  const TemporaryFolder folder;
+  const std::string path = folder / "allowed";
   void write(const std::string& text) const {
     std::ofstream(path) << text;
     REQUIRE(::chmod(path.c_str(), 0644) == 0);

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "protocol/transport.hpp"
+#include "test/folder.hpp"
 
 namespace pointsman {
 namespace {
@@ -84,13 +85,11 @@ TEST_CASE("what other machines can reach is told from what they cannot") {
 }
 
 TEST_CASE("a file that is no socket is never taken for an ipc path") {
-  std::string folder = (std::filesystem::temp_directory_path() / "endpoint-XXXXXX").string();
-  REQUIRE(::mkdtemp(folder.data()) != nullptr);
-  const std::string path = folder + "/precious";
+  const TemporaryFolder folder;
+  const std::string path = folder / "precious";
   std::ofstream(path) << "data";
   CHECK(says(problem_of_binding("ipc://" + path), "something else than a socket"));
   CHECK(std::filesystem::file_size(path) == 4);
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

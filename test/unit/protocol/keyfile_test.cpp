@@ -12,18 +12,13 @@
 #include <fstream>
 #include <sstream>
 
+#include "test/folder.hpp"
+
 using namespace pointsman;
 
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Folder {
-  std::string path = (fs::temp_directory_path() / "keys-XXXXXX").string();
-  Folder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
-  ~Folder() { fs::remove_all(path); }
-  std::string operator/(const std::string& name) const { return path + "/" + name; }
-};
 
 std::string text_of(const std::string& path) {
   std::stringstream text;
@@ -56,7 +51,7 @@ bool says(const std::string& text, const std::string& part) { return text.find(p
 }  // namespace
 
 TEST_CASE("a key pair is written for its owner alone and read back") {
-  Folder folder;
+  TemporaryFolder folder;
   const auto pair = make_key_pair();
   CHECK_FALSE(pair->key.none());
   CHECK(make_key_pair()->key != pair->key);
@@ -73,7 +68,7 @@ TEST_CASE("a key pair is written for its owner alone and read back") {
 }
 
 TEST_CASE("a key file is never overwritten") {
-  Folder folder;
+  TemporaryFolder folder;
   write_key_pair(*make_key_pair(), folder / "a.key");
   const std::string before = text_of(folder / "a.key");
   CHECK_THROWS_AS(write_key_pair(*make_key_pair(), folder / "a.key"), KeyError);
@@ -83,7 +78,7 @@ TEST_CASE("a key file is never overwritten") {
 }
 
 TEST_CASE("a secret that others may read is not read, with the remedy") {
-  Folder folder;
+  TemporaryFolder folder;
   write_key_pair(*make_key_pair(), folder / "a.key");
   for (const unsigned mode : {0640U, 0604U, 0660U, 0644U}) {
     REQUIRE(::chmod((folder / "a.key").c_str(), mode) == 0);
@@ -94,12 +89,12 @@ TEST_CASE("a secret that others may read is not read, with the remedy") {
 }
 
 TEST_CASE("what is no key file is refused with the problem") {
-  Folder folder;
+  TemporaryFolder folder;
   const auto pair = make_key_pair();
   write_key_pair(*pair, folder / "a.key");
   const std::string good = text_of(folder / "a.key");
   CHECK(says(problem_of_reading(folder / "none"), "pointsman keys make"));
-  CHECK(says(problem_of_reading(folder.path), "no file"));
+  CHECK(says(problem_of_reading(folder.path()), "no file"));
   REQUIRE(::chmod((folder / "a.key.pub").c_str(), 0600) == 0);
   CHECK(says(problem_of_reading(folder / "a.key.pub"), "public key only"));
   write(folder / "empty", "");
@@ -134,13 +129,13 @@ TEST_CASE("a process with secrets makes no core dump, unless it is told to") {
 }
 
 TEST_CASE("a file is replaced whole, and keeps its mode") {
-  Folder folder;
+  TemporaryFolder folder;
   replace_file(folder / "f", "one\n", 0640);
   CHECK(mode_of(folder / "f") == 0640);
   REQUIRE(::chmod((folder / "f").c_str(), 0600) == 0);
   replace_file(folder / "f", "two\n", 0640);
   CHECK(text_of(folder / "f") == "two\n");
   CHECK(mode_of(folder / "f") == 0600);
-  CHECK(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator{}) == 1);
+  CHECK(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator{}) == 1);
   CHECK_THROWS_AS(replace_file(folder / "no/where", "x", 0600), KeyError);
 }

@@ -21,6 +21,7 @@
 
 #include "protocol/codec.hpp"
 #include "protocol/doorstep.hpp"
+#include "test/folder.hpp"
 
 namespace pointsman {
 namespace {
@@ -118,22 +119,16 @@ int fill(Bench& bench, const Address& to) {
   return sent;
 }
 
-struct Folder {
-  std::string path = (std::filesystem::temp_directory_path() / "transport-XXXXXX").string();
-  Folder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
-  ~Folder() { std::filesystem::remove_all(path); }
-};
-
 const std::string json_hello = R"({"op":"hello"})";
 const std::string json_welcome = encode(Welcome{.program = "bench"}, Codec::json);
 const std::string msgpack_welcome = encode(Welcome{.program = "bench"});
 
 TEST_CASE("transport: every kind of peer is answered in its codec and its envelope") {
-  Folder folder;
+  TemporaryFolder folder;
   std::string where = "tcp://127.0.0.1:*";
   SUBCASE("over tcp") {}
   SUBCASE("over ipc") {
-    where = "ipc://" + folder.path + "/socket";
+    where = "ipc://" + folder / "socket";
   }
   Bench bench(where);
 
@@ -349,8 +344,8 @@ TEST_CASE("transport: sending to a peer that left reports it gone") {
 }
 
 TEST_CASE("transport: what was sent before the other end listens arrives once it does") {
-  Folder folder;
-  const std::string where = "ipc://" + folder.path + "/socket";
+  TemporaryFolder folder;
+  const std::string where = "ipc://" + folder / "socket";
   Transport early;
   const std::uint64_t link = early.connect(Door::direct, where, {});
   const Address to{.door = Door::direct, .peer = link};
@@ -368,8 +363,8 @@ TEST_CASE("transport: what was sent before the other end listens arrives once it
 }
 
 TEST_CASE("transport: nothing waits for a broker's next life") {
-  Folder folder;
-  const std::string where = "ipc://" + folder.path + "/socket";
+  TemporaryFolder folder;
+  const std::string where = "ipc://" + folder / "socket";
   Transport early;
   const Address to{.door = Door::broker, .peer = early.connect(Door::broker, where, {})};
   early.send({to, Hello{}, {}});
@@ -387,8 +382,8 @@ TEST_CASE("transport: nothing waits for a broker's next life") {
 }
 
 TEST_CASE("transport: a connection that is being made goes on, without what waited for it") {
-  Folder folder;
-  const std::string where = "ipc://" + folder.path + "/socket";
+  TemporaryFolder folder;
+  const std::string where = "ipc://" + folder / "socket";
   Transport early;
   const Address to{.door = Door::broker, .peer = early.connect(Door::broker, where, {})};
   early.send({to, Hello{}, {}});
@@ -538,11 +533,11 @@ TEST_CASE("transport: a peer that speaks ZMTP 1.0 is refused") {
 }
 
 TEST_CASE("transport: a listener that is in use is told with its remedy, and keeps working") {
-  Folder folder;
+  TemporaryFolder folder;
   std::string where = "tcp://127.0.0.1:*";
   SUBCASE("tcp") {}
   SUBCASE("ipc") {
-    where = "ipc://" + folder.path + "/socket";
+    where = "ipc://" + folder / "socket";
   }
   Bench bench(where);
   Transport second;
@@ -560,8 +555,8 @@ TEST_CASE("transport: a listener that is in use is told with its remedy, and kee
 }
 
 TEST_CASE("transport: an ipc socket left by a dead process is taken over, and removed at the end") {
-  Folder folder;
-  const std::string path = folder.path + "/socket";
+  TemporaryFolder folder;
+  const std::string path = folder / "socket";
   const int dead = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_storage storage{};
   storage.ss_family = AF_UNIX;

@@ -12,6 +12,7 @@
 #include "broker/database/follower.hpp"
 #include "broker/database/store.hpp"
 #include "protocol/folder_lock.hpp"
+#include "test/folder.hpp"
 
 using namespace pointsman;
 using namespace pointsman::broker;
@@ -20,13 +21,8 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Place {
-  std::string folder = (std::filesystem::temp_directory_path() / "known-XXXXXX").string();
-  std::string path;
-  Place() {
-    REQUIRE(::mkdtemp(folder.data()) != nullptr);
-    path = folder + "/known.db";
-  }
-  ~Place() { std::filesystem::remove_all(folder); }
+  const TemporaryFolder folder;
+  const std::string path = folder / "known.db";
 };
 
 Known known(const std::string& line) {
@@ -159,9 +155,9 @@ TEST_CASE("a database keeps records, and an edit is done whole or not at all") {
   CHECK(store->changes() != changes);
   CHECK(lines_of(*store) == std::vector<std::string>{"worker w0 : gpu=b"});
 
-  store->back_up(place.folder + "/copy.db");
-  CHECK(lines_of(*open_store(place.folder + "/copy.db", Purpose::look)) == lines_of(*store));
-  CHECK_THROWS_WITH_AS(store->back_up(place.folder + "/copy.db"), doctest::Contains("is there already"), DatabaseError);
+  store->back_up(place.folder / "copy.db");
+  CHECK(lines_of(*open_store(place.folder / "copy.db", Purpose::look)) == lines_of(*store));
+  CHECK_THROWS_WITH_AS(store->back_up(place.folder / "copy.db"), doctest::Contains("is there already"), DatabaseError);
 }
 
 TEST_CASE("a database that is not as it should be is told, with the remedy") {
@@ -171,7 +167,7 @@ TEST_CASE("a database that is not as it should be is told, with the remedy") {
     CHECK(says(error_of(place.path, purpose), DatabaseError::Kind::trouble, "put a backup in its place"));
   }
   std::filesystem::remove(place.path);
-  CHECK(says(error_of(place.folder + "/none/known.db", Purpose::edit), DatabaseError::Kind::trouble, "folder"));
+  CHECK(says(error_of(place.folder / "none/known.db", Purpose::edit), DatabaseError::Kind::trouble, "folder"));
   CHECK(says(error_of("mysql://host/base", Purpose::edit), DatabaseError::Kind::foreign, "no kind of database"));
 
   sql(place.path, "CREATE TABLE songs (name TEXT)");
@@ -277,17 +273,17 @@ TEST_CASE("a follower makes a database, keeps what it has while that is damaged 
   CHECK(std::filesystem::exists(place.path));
   put(place.path, {"worker w1 : gpu=a"});
   CHECK(followed.comes([&] { return followed.lines.size() == 1; }));
-  open_store(place.path, Purpose::look)->back_up(place.folder + "/copy.db");
+  open_store(place.path, Purpose::look)->back_up(place.folder / "copy.db");
 
-  std::ofstream(place.folder + "/garbage") << std::string(10000, 'x');
-  std::filesystem::rename(place.folder + "/garbage", place.path);
+  std::ofstream(place.folder / "garbage") << std::string(10000, 'x');
+  std::filesystem::rename(place.folder / "garbage", place.path);
   CHECK(followed.comes([&] { return followed.news.away; }));
   CHECK(followed.news.troubles == 1);
   CHECK(followed.said.find("stays in force") != std::string::npos);
   CHECK(followed.lines.size() == 1);
 
   for (const char* log : {"-wal", "-shm"}) std::filesystem::remove(place.path + log);
-  std::filesystem::rename(place.folder + "/copy.db", place.path);
+  std::filesystem::rename(place.folder / "copy.db", place.path);
   CHECK(followed.comes([&] { return !followed.news.away; }));
   put(place.path, {"worker w2", "worker w3 : a=1", "worker w4 : a=1"});
   CHECK(followed.comes([&] { return followed.news.unreadable > 0; }));  // no more than two

@@ -5,10 +5,10 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include "protocol/must.hpp"
+#include "test/folder.hpp"
 
 using namespace pointsman;
 using namespace pointsman::program;
@@ -19,21 +19,13 @@ namespace {
 // A configuration file for the length of one test.
 class File {
  public:
-  explicit File(const std::string& text) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "pointsman-config-XXXXXX").string();
-    MUST(::mkdtemp(pattern.data()) != nullptr);
-    folder_ = pattern;
-    path = folder_ + "/p.toml";
-    std::ofstream(path) << text;
-  }
-  ~File() { std::filesystem::remove_all(folder_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  std::string path;
+  explicit File(const std::string& text) { std::ofstream(path) << text; }
 
  private:
-  std::string folder_;
+  const TemporaryFolder folder_;
+
+ public:
+  const std::string path = folder_ / "p.toml";
 };
 
 const char* nothing(const char*) { return nullptr; }

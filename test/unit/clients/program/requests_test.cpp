@@ -12,6 +12,7 @@
 #include "clients/program/words.hpp"
 #include "protocol/limits.hpp"
 #include "protocol/must.hpp"
+#include "test/folder.hpp"
 
 using namespace pointsman;
 using namespace pointsman::program;
@@ -21,21 +22,13 @@ namespace {
 // A file for the length of one test.
 class File {
  public:
-  explicit File(const std::string& text) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "pointsman-requests-XXXXXX").string();
-    MUST(::mkdtemp(pattern.data()) != nullptr);
-    folder_ = pattern;
-    path = folder_ + "/request";
-    std::ofstream(path) << text;
-  }
-  ~File() { std::filesystem::remove_all(folder_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  std::string path;
+  explicit File(const std::string& text) { std::ofstream(path) << text; }
 
  private:
-  std::string folder_;
+  const TemporaryFolder folder_;
+
+ public:
+  const std::string path = folder_ / "request";
 };
 
 std::string text_of(const Requests& requests, std::uint64_t number) {
