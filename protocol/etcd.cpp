@@ -123,24 +123,31 @@ class Tokens {
   Or<std::string> token(const std::string& url, const std::string& refused, Instant until) {
     const char* set = std::getenv((std::string(environment_prefix) + "ETCD_USER").c_str());
     if (set == nullptr || *set == '\0') return std::string();
-    const std::lock_guard lock(mutex_);
-    const auto known = by_url_.find(url);
-    if (known != by_url_.end() && known->second != refused) return known->second;
+    if (auto known = find(url); !known.empty() && known != refused) return known;
     const auto user = read_user(set);
     if (const auto* trouble = std::get_if<Trouble>(&user)) return *trouble;
     const Question question = authenticate(std::get<User>(user));
     HttpAnswer answer = post(url + question.path, question.body, until - now(), limits::etcd_answer);
-    const bool anybody = answer.body.find("authentication is not enabled") != std::string::npos;
-    if (anybody) return std::string();
+    if (answer.body.find("authentication is not enabled") != std::string::npos) return std::string();
     const auto body = body_of(std::move(answer));
     if (const auto* trouble = std::get_if<Trouble>(&body)) return *trouble;
     auto token = read_token(std::get<std::string>(body));
-    if (by_url_.size() >= limits::etcd_members) by_url_.clear();
-    if (const auto* text = std::get_if<std::string>(&token)) by_url_[url] = *text;
+    if (const auto* text = std::get_if<std::string>(&token)) keep(url, *text);
     return token;
   }
 
  private:
+  std::string find(const std::string& url) {
+    const std::lock_guard lock(mutex_);
+    const auto known = by_url_.find(url);
+    return known == by_url_.end() ? std::string() : known->second;
+  }
+  void keep(const std::string& url, const std::string& token) {
+    const std::lock_guard lock(mutex_);
+    if (by_url_.size() >= limits::etcd_members) by_url_.clear();
+    by_url_[url] = token;
+  }
+
   std::mutex mutex_;
   std::map<std::string, std::string> by_url_;  // at most limits::etcd_members
 };

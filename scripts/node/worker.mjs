@@ -192,6 +192,7 @@ const lookAround = async () => {
 
 // Leaves when the broker knows that it is to, and everything is over here.
 const goOn = () => {
+  if (draining) return move = undefined, heartbeat()
   if (move.left) return now() > move.left && begin(move.to)
   if (now() > move.until) return move = undefined, heartbeat()
   if (sessions.size || !move.after || sent.has(move.after)) return

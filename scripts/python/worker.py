@@ -209,7 +209,7 @@ class Worker:
                 self.better, self.moves_by, self.avoided[place[0]] = place, now + 10, now + 300
                 self.heartbeat()
                 self.moves_after = self.beat
-        elif now > self.moves_by:
+        elif now > self.moves_by or self.draining:
             self.stay()
             self.heartbeat()
         elif not self.sessions and self.moves_after and self.moves_after not in self.sent and self.lease:

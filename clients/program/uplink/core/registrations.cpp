@@ -30,17 +30,22 @@ std::uint64_t part(std::uint64_t all, std::uint64_t parts, std::uint64_t which) 
   return all / parts + (which < all % parts ? 1 : 0);
 }
 
+// How many registrations a class would be if there were room.
+std::uint64_t wanted(const WorkerClass& one) {
+  return std::max<std::uint64_t>(1, one.slots / limits::slots + (one.slots % limits::slots > 0 ? 1 : 0));
+}
+
 }  // namespace
 
 std::uint64_t shares_of(const WorkerClass& one) {
-  return std::max<std::uint64_t>(1, (one.slots + limits::slots - 1) / limits::slots);
+  return std::min<std::uint64_t>(wanted(one), limits::registrations_above);
 }
 
 std::uint64_t slots_above(const WorkerClass& one, std::uint64_t passes, std::uint64_t share) {
   const std::uint64_t shares = shares_of(one);
   const std::uint64_t slots = part(one.slots, shares, share);
   const std::uint64_t others = part(one.used > passes ? one.used - passes : 0, shares, share);
-  return std::max<std::uint64_t>(1, slots > others ? slots - others : 0);
+  return std::clamp<std::uint64_t>(slots > others ? slots - others : 0, 1, limits::slots);
 }
 
 std::vector<Step> Registrations::look(const Census& census, const Passes& passes) {
@@ -54,8 +59,10 @@ std::vector<Step> Registrations::look(const Census& census, const Passes& passes
   bool more = true;
   for (std::uint64_t share = 0; std::exchange(more, false); ++share) {
     for (const auto& [key, of] : census.classes()) {
-      if (share < shares_of(of)) look_at({key, share}, of, held[key], steps);
-      more = more || share + 1 < shares_of(of);
+      const std::uint64_t shares = shares_of(of);
+      if (share == 0) left_out_ += wanted(of) - shares;
+      if (share < shares) look_at({key, share}, of, held[key], steps);
+      more = more || share + 1 < shares;
     }
   }
   return steps;

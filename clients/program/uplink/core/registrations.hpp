@@ -92,7 +92,7 @@ class Registrations {
   std::size_t left_out_ = 0;
 };
 
-// How many registrations a class is.
+// How many registrations a class is; at most limits::registrations_above.
 std::uint64_t shares_of(const WorkerClass& one);
 
 // How many of the slots of a class clients from above may have by this share of it. `passes` are there already by all its shares. At

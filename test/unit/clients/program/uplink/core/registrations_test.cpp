@@ -122,6 +122,9 @@ TEST_CASE("uplink: a class of more slots than a worker may have is several, with
   CHECK(slots_above({.slots = 1025, .used = 8}, 3, 0) == 510);
   CHECK(slots_above({.slots = 1025, .used = 8}, 3, 1) == 510);
   CHECK(slots_above({.slots = 1025, .used = 1025}, 0, 0) == 1);
+  // Whatever a broker says that it has.
+  CHECK(shares_of({.slots = ~std::uint64_t{0}}) == limits::registrations_above);
+  CHECK(slots_above({.slots = ~std::uint64_t{0}}, 0, 63) == limits::slots);
 
   Site site;
   const auto sums = [](const std::vector<Step>& steps) {
