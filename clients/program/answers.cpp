@@ -6,9 +6,9 @@
 #include <array>
 #include <cstdio>
 
-#include "protocol/json_text.hpp"
 #include "clients/program/output.hpp"
 #include "protocol/base64.hpp"
+#include "protocol/json_text.hpp"
 #include "protocol/utf8.hpp"
 
 namespace pointsman::program {

@@ -9,10 +9,10 @@
 #include "broker/database/store.hpp"
 #include "broker/shell.hpp"
 #include "clients/program/commands.hpp"
-#include "protocol/json_text.hpp"
 #include "clients/program/table.hpp"
 #include "protocol/endpoint.hpp"
 #include "protocol/finder/core/sources.hpp"
+#include "protocol/json_text.hpp"
 
 namespace pointsman::program {
 namespace {

@@ -2,9 +2,9 @@
 
 #include "broker/database/store.hpp"
 #include "clients/program/commands.hpp"
-#include "protocol/json_text.hpp"
 #include "clients/program/output.hpp"
 #include "clients/program/table.hpp"
+#include "protocol/json_text.hpp"
 
 namespace pointsman::program {
 namespace {

@@ -16,10 +16,10 @@
 
 #include "broker/database/store.hpp"
 #include "clients/program/commands.hpp"
-#include "protocol/json_text.hpp"
 #include "clients/program/output.hpp"
 #include "clients/program/table.hpp"
 #include "protocol/allowed.hpp"
+#include "protocol/json_text.hpp"
 #include "protocol/keyfile.hpp"
 
 namespace pointsman::program {

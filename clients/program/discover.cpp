@@ -6,10 +6,10 @@
 #include <tuple>
 
 #include "clients/program/commands.hpp"
-#include "protocol/json_text.hpp"
 #include "clients/program/table.hpp"
 #include "protocol/finder/inquiry.hpp"
 #include "protocol/handshake.hpp"
+#include "protocol/json_text.hpp"
 #include "protocol/limits.hpp"
 
 namespace pointsman::program {

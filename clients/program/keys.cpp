@@ -11,11 +11,11 @@
 #include <sstream>
 
 #include "clients/program/commands.hpp"
-#include "protocol/json_text.hpp"
 #include "clients/program/output.hpp"
 #include "clients/program/table.hpp"
 #include "protocol/allowed.hpp"
 #include "protocol/folder_lock.hpp"
+#include "protocol/json_text.hpp"
 #include "protocol/keyfile.hpp"
 #include "protocol/system.hpp"
 

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "clients/program/duration.hpp"
-#include "protocol/json_text.hpp"
 #include "clients/program/output.hpp"
+#include "protocol/json_text.hpp"
 #include "protocol/names.hpp"
 
 namespace pointsman::program {

@@ -12,12 +12,12 @@
 #include <vector>
 
 #include "clients/program/commands.hpp"
-#include "protocol/json_text.hpp"
 #include "clients/program/listing.hpp"
 #include "clients/program/nearest.hpp"
 #include "clients/program/output.hpp"
 #include "protocol/codec.hpp"
 #include "protocol/finding.hpp"
+#include "protocol/json_text.hpp"
 #include "protocol/notation.hpp"
 
 namespace pointsman::program {
