@@ -130,6 +130,7 @@ void Ground::kill_supervised(const std::string& process, pid_t pid) {
   REQUIRE(is_there);
   REQUIRE(::kill(pid, SIGKILL) == 0);
   pen_.write("killed", "of=" + process);
+  ++killed_[process];
 }
 
 void Ground::start_party(const std::string& kind, const std::string& name, const std::string& listener,
@@ -213,6 +214,23 @@ bool Ground::granted(const std::string& client, std::uint64_t more, std::chrono:
     std::uint64_t count = 0;
     for (std::string line; std::getline(in, line);) count += line.find(" granted ask=") != std::string::npos;
     return count >= more;
+  });
+}
+
+bool Ground::all_registered() {
+  const auto enrolled = [&](const std::string& worker) {
+    int starts = 0;
+    bool is = false;
+    std::ifstream in(history(worker));
+    for (std::string line; std::getline(in, line);) {
+      if (line.find(" started instance=") != std::string::npos) ++starts, is = false;
+      if (line.find(" enrolled lease=") != std::string::npos) is = true;
+    }
+    return is && starts > killed_[worker];
+  };
+  const std::string all = "workers=" + std::to_string(options_.supervised.size()) + " ";
+  return eventually([&] {
+    return std::all_of(options_.supervised.begin(), options_.supervised.end(), enrolled) && list().starts_with(all);
   });
 }
 

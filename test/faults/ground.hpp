@@ -67,6 +67,9 @@ class Ground {
   // So many requests more have been granted to this client, within a time.
   bool granted(const std::string& client, std::uint64_t more, std::chrono::milliseconds within = std::chrono::seconds(20));
 
+  // The broker has all that are supervised, and of each the instance that runs: one that was killed is listed for a lease.
+  bool all_registered();
+
   // Lets the run come to rest, proves what is promised, and says what was counted.
   Tally prove();
 
@@ -95,6 +98,7 @@ class Ground {
   TemporaryFolder folder_;
   Pen pen_;
   std::map<std::string, std::unique_ptr<Process>> processes_;
+  std::map<std::string, int> killed_;  // how often, of what is supervised
   std::vector<std::string> clients_, workers_;
 };
 
