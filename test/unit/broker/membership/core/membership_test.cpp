@@ -80,7 +80,7 @@ TEST_CASE("membership: each trouble is told once until there is an answer") {
     talk.at(at, answer);
     const auto tell = talk.did<Tell>();
     std::string text = tell ? tell->text : "";
-    talk.at(std::max(at, talk.deadline()), Elapsed{});  // asks again
+    if (talk.core.deadline() != never) talk.at(std::max(at, talk.deadline()), Elapsed{});  // asks again
     return text;
   };
   CHECK(told(1s, Unanswered{"one is silent"}).ends_with("one is silent"));
