@@ -41,9 +41,11 @@ class OneAddress(unittest.TestCase):
             text = re.sub(r"^ *(user|group) .*\n", "", text, flags=re.M)
         config = pathlib.Path(self.house.folder, "haproxy.cfg")
         config.write_text(text)
-        self.house.running["haproxy"] = subprocess.Popen(
-            [HAPROXY, "-db", "-f", config], pass_fds=[door.fileno()], start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.said = pathlib.Path(self.house.folder, "haproxy.log")
+        with self.said.open("w") as said:
+            self.house.running["haproxy"] = subprocess.Popen(
+                [HAPROXY, "-db", "-f", config], pass_fds=[door.fileno()], start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
         return "tcp://127.0.0.1:%d" % door.getsockname()[1]
 
     def run_(self, *arguments):
@@ -52,8 +54,8 @@ class OneAddress(unittest.TestCase):
 
     def call(self):
         """Which broker's worker a client gets."""
-        result = self.run_("call", "where", "?", "--timeout", "30s")
-        self.assertEqual(result.returncode, 0, result.stderr)
+        result = self.run_("call", "where", "?", "--timeout", "30s", "--trace")
+        self.assertEqual(result.returncode, 0, result.stderr + self.said.read_text())
         return result.stdout.strip()
 
     def signal(self, name, number):
@@ -117,6 +119,7 @@ class OneAddress(unittest.TestCase):
     def test_a_broker_that_hangs_is_passed_over_and_comes_back(self):
         self.two_brokers()
         self.signal("one", signal.SIGSTOP)
+        until(lambda: "pointsman/one is DOWN" in self.said.read_text(), 20, "two checks have failed")
         self.assertEqual({self.call() for _ in range(4)}, {"two"})
         self.signal("one", signal.SIGCONT)
         until(lambda: self.call() == "one", 20, "clients come to it again")
