@@ -204,21 +204,23 @@ const look = async (source, door) => {
 }
 
 // All that the sources say; null: the word home.
-const lookAll = async (sources, door) => {
+export const lookAll = async (sources, door) => {
   const found = []
   for (const source of (sources.match(/\s*etcds?:\/\/[^/]*[^,]*|[^,]+/g) ?? []).map(text => text.trim()).filter(Boolean)) found.push(...await look(source, door))
   return found
 }
 
-// Endpoints of the brokers that there are now, each with its key or an empty text: with home in the order of the service, else
-// beginning with whose turn it is.
-export const find = async (sources, door = 'clients', service = '', turn = 0) => {
-  const places = await lookAll(sources, door)
+// Their endpoints, each with its key or an empty text: with home in the order of the service, else beginning with whose turn it is.
+const ordered = (places, service, turn = 0) => {
   const found = [...new Map(places.filter(Boolean).map(place => [place.endpoint, place])).values()].slice(0, 64)
   const scores = new Map(found.map(place => [place, score(service, nameOf(place))]))
   if (places.includes(null)) return found.sort((a, b) => Number(scores.get(b) - scores.get(a)))
   return [...found.slice(turn % found.length), ...found.slice(0, turn % found.length)]
 }
+
+// The brokers that there are now.
+export const find = async (sources, door = 'clients', service = '', turn = 0) =>
+  ordered(await lookAll(sources, door), service, turn)
 
 // Whether a broker answers, within a second.
 const isThere = async ({ endpoint, key }) => {
@@ -235,10 +237,9 @@ const isThere = async ({ endpoint, key }) => {
   }
 }
 
-// With home, a broker that comes before the current one and is there.
-export const better = async (sources, door, service, current, avoided) => {
-  if (!(await lookAll(sources, door)).includes(null)) return
-  for (const place of await find(sources, door, service)) {
+// Of these, with home, one that comes before the current one and is there.
+export const better = async (places, service, current, avoided) => {
+  for (const place of ordered(places, service)) {
     if (place.endpoint === current) return
     if (!avoided.has(place.endpoint) && await isThere(place)) return place
   }

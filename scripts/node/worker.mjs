@@ -12,7 +12,7 @@ import { setTimeout as pass } from 'node:timers/promises'
 import { encode, decode } from '@msgpack/msgpack'
 import { blake2b } from '@noble/hashes/blake2b'
 import { Dealer, Router } from 'zeromq'
-import { better, brokerKey, digest, find, keyIn, own } from './brokers.mjs'
+import { better, brokerKey, digest, find, keyIn, lookAll, own } from './brokers.mjs'
 
 const work = async frames => frames.map(frame => [...frame.toString()].reverse().join(''))
 
@@ -175,13 +175,20 @@ const drain = mode => {
 
 // ---- Home: back to a broker that comes before this one
 
-// Looks every few seconds whether such a broker is there.
+// Looks every few seconds whether such a broker is there, and once a minute which there are.
 const lookAround = async () => {
+  let places = [], anew = 0
   for (;;) {
     await pass(3000 + 1500 * Math.random())
     for (const [endpoint, until] of avoided) if (until < now()) avoided.delete(endpoint)
     const here = place.endpoint
-    const to = await better(sources, 'workers', service, here, avoided)
+    if (now() > anew) {
+      const found = await lookAll(sources, 'workers').catch(() => {})
+      if (!found) continue
+      places = found, anew = now() + 60_000
+    }
+    if (!places.includes(null)) return
+    const to = await better(places, service, here, avoided).catch(() => {}) // another time, then
     if (!to || move || draining || !lease || place.endpoint !== here) continue
     avoided.set(to.endpoint, now() + 300_000)
     move = { to, until: now() + 10_000 }

@@ -217,10 +217,8 @@ def look(sources, door):
     return places
 
 
-def find(sources, door="clients", service="", turn=0):
-    """Endpoints of the brokers that there are now, each with its key or an empty text: with home in the order of the service, else
-    beginning with whose turn it is."""
-    places = look(sources, door)
+def ordered(places, service, turn=0):
+    """Their endpoints, each with its key or an empty text: with home in the order of the service, else beginning with whose turn it is."""
     found = list(dict.fromkeys(filter(None, places)))[:64]
     if None in places:
         found.sort(key=lambda place: -score(service, name_of(place)))
@@ -228,6 +226,11 @@ def find(sources, door="clients", service="", turn=0):
         first = turn % len(found)
         found = found[first:] + found[:first]
     return [place[:2] for place in found]
+
+
+def find(sources, door="clients", service="", turn=0):
+    """The brokers that there are now."""
+    return ordered(look(sources, door), service, turn)
 
 
 def is_there(endpoint, key):
@@ -239,15 +242,13 @@ def is_there(endpoint, key):
     return bool(answers)
 
 
-def better(sources, door, service, current, avoided):
-    """With home, a broker that comes before the current one and is there; None: there is none."""
-    places = look(sources, door)
-    if None in places:
-        for place in find(sources, door, service):
-            if place[0] == current:
-                break
-            if place[0] not in avoided and is_there(*place):
-                return place
+def better(places, service, current, avoided):
+    """Of these, with home, one that comes before the current one and is there; None: there is none."""
+    for place in ordered(places, service):
+        if place[0] == current:
+            break
+        if place[0] not in avoided and is_there(*place):
+            return place
     return None
 
 

@@ -42,27 +42,33 @@ class Session:
 
 
 class Scout:
-    """Looks for a better broker in a thread apart, since that takes its time."""
+    """Looks for a better broker, with home, in a thread apart, since that takes its time. What there is it looks up once a minute."""
 
-    def __init__(self):
+    def __init__(self, sources):
         self.pool, self.next, self.found = concurrent.futures.ThreadPoolExecutor(1), 0.0, None
+        self.sources, self.places, self.anew = sources, [], 0.0
 
     def look(self, now, *question):
         """What was found since it was asked last; None: nothing, or not yet."""
         if self.found and self.found.done():
             found, self.found, self.next = self.found, None, now + random.uniform(3, 4.5)
-            return found.result()
+            return None if found.exception() else found.result()  # another time, then
         if self.found is None and now > self.next:
-            sources, service, current, avoided = question
-            self.found = self.pool.submit(places.better, sources, "workers", service, current, avoided)
+            self.found = self.pool.submit(self.search, now, *question)
         return None
+
+    def search(self, now, *question):
+        if now > self.anew:
+            self.places = places.look(self.sources, "workers")
+            self.anew = now + 60 if None in self.places else float("inf")
+        return places.better(self.places, *question) if None in self.places else None
 
 
 class Worker:
     def __init__(self, service, slots, brokers):
-        self.service, self.slots, self.sources = service, slots, brokers
+        self.service, self.slots = service, slots
         self.brokers, self.lease = places.rotation(brokers, "workers", service), 0
-        self.scout, self.avoided = Scout(), {}  # avoided: endpoints that a move was to go to, until when
+        self.scout, self.avoided = Scout(brokers), {}  # avoided: endpoints that a move was to go to, until when
         self.better, self.moves_after, self.moves_by = None, 0, 0.0  # where to, after which heartbeat, until when
         self.context, self.pool = zmq.Context(), concurrent.futures.ThreadPoolExecutor(slots)
         self.direct, self.done = self.context.socket(zmq.ROUTER), self.context.socket(zmq.PULL)
@@ -204,7 +210,7 @@ class Worker:
         """Whether such a broker is there, every few seconds; then whether everything is over here."""
         if self.better is None:
             self.avoided = {url: until for url, until in self.avoided.items() if until > now}
-            place = self.scout.look(now, self.sources, self.service, self.url, set(self.avoided))
+            place = self.scout.look(now, self.service, self.url, set(self.avoided))
             if place and self.lease and not self.draining:
                 self.better, self.moves_by, self.avoided[place[0]] = place, now + 10, now + 300
                 self.heartbeat()
