@@ -188,7 +188,7 @@ TEST_CASE("e2e up: a killed broker is back where it was, and grants") {
   CHECK(up.stop() == 0);
 }
 
-TEST_CASE("e2e up: a stopped worker is found to hang, and is replaced; so is the broker") {
+TEST_CASE("e2e up: a stopped worker is found to hang, and is replaced, and so is the broker") {
   Up up(shout("watchdog = \"3s\""), "watchdog = \"3s\"");
   up.ready();
   up.is_soon("shout", ProcessState::ready);

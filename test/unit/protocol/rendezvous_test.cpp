@@ -37,7 +37,7 @@ TEST_CASE("the order is the one of the example in PROTOCOL.md") {
   CHECK(order("zip", {"a", "b", "c"}) == std::vector<std::string>{"a", "c", "b"});
 }
 
-TEST_CASE("the order does not depend on that of the list; equal names are as they are listed") {
+TEST_CASE("the order does not depend on that of the list, and equal names are as they are listed") {
   CHECK(order("zip", {"c", "b", "a"}) == order("zip", {"a", "b", "c"}));
   CHECK(rendezvous_order("zip", {"a", "a"}) == std::vector<std::size_t>{0, 1});
   CHECK(rendezvous_order("zip", {}).empty());

@@ -34,7 +34,7 @@ TEST_CASE("a worker goes to the first broker in the order of its service, wherev
 }
 
 TEST_CASE(
-    "one that was no use is passed over for a while; if all were, the first one of these is tried again") {
+    "one that was no use is passed over for a while, and if all were, the first one of these is tried again") {
   Home home("zip");
   const Places all = places();
   home.avoid(all[0], start + 10s);

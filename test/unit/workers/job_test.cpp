@@ -63,7 +63,7 @@ TEST_CASE("a job's parts come out as they went in, gathered or not") {
   }
 }
 
-TEST_CASE("a part alone leaves at once; those that follow it closely are gathered, if the call lets them") {
+TEST_CASE("a part alone leaves at once, and those that follow it closely are gathered, if the call lets them") {
   Taker plain(false);
   plain.run(saying(640, 10));
   CHECK(plain.parts().size() == 641);

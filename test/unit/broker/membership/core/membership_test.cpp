@@ -140,7 +140,7 @@ TEST_CASE("membership: an entry whose answer was lost is found to be its own") {
   CHECK(talk.until() == 9s);
 }
 
-TEST_CASE("membership: who has its name may have died, and is waited for; one that lives ends it") {
+TEST_CASE("membership: who has its name may have died, and is waited for, and one that lives ends it") {
   Talk talk;
   talk.at(0s, Elapsed{});
   talk.at(0s, Leased{"L1", 10s});
